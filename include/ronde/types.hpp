@@ -1,0 +1,90 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+namespace ronde {
+
+/// Number of a process in a view: its rank in arrival order, 0 to size-1. It belongs to that view and may
+/// change with the next one; `Member` is the name that stays.
+using MemberId = int;
+
+/// The id of somebody who is not in the view in question.
+inline constexpr MemberId kUnknownId = -1;
+
+/// A time of a Lamport clock (Lamport 1978), a count of events without unit.
+using LamportTime = std::uint64_t;
+
+/// All time limits; any std::chrono duration converts. Measured on CLOCK_MONOTONIC.
+using Timeout = std::chrono::nanoseconds;
+
+/// Stands for "the limit from Options::timeout".
+inline constexpr Timeout kDefaultTimeout{-1};
+
+/// The most members a group can be created for.
+inline constexpr int kMaxMembers = 512;
+
+/// The longest name of a process or a group, in bytes.
+inline constexpr std::size_t kMaxNameLength = 31;
+
+/// A member for as long as it lives, across all views: the slot it occupies and how many times that slot
+/// had been given out when it came. Never reused, so an old handle cannot mean a newcomer.
+struct Member {
+  std::uint32_t slot = 0;
+  std::uint32_t incarnation = 0;  ///< 0 only in a handle that means nobody
+
+  friend auto operator<=>(const Member&, const Member&) = default;
+};
+
+/// A name held in place: copying one allocates nothing.
+class ShortName {
+ public:
+  ShortName() = default;
+  /// Keeps the first kMaxNameLength bytes of `text`.
+  explicit ShortName(std::string_view text) {
+    std::copy_n(text.begin(), std::min(text.size(), kMaxNameLength), bytes_.begin());
+  }
+  [[nodiscard]] std::string_view view() const { return {bytes_.data()}; }
+  friend bool operator==(const ShortName&, const ShortName&) = default;
+
+ private:
+  std::array<char, kMaxNameLength + 1> bytes_{};
+};
+
+/// What a message carries: a view of bytes that belong to the caller, who keeps them alive during the call.
+/// Converts from byte spans, strings, and values of trivially copyable types other than pointers.
+class Payload {
+ public:
+  Payload() = default;
+  Payload(std::span<const std::byte> bytes) : bytes_(bytes) {}                     // NOLINT: implicit by design
+  Payload(std::string_view text) : bytes_(std::as_bytes(std::span(text))) {}       // NOLINT
+  Payload(const char* text) : Payload(std::string_view(text)) {}                   // NOLINT
+  template <class T>
+    requires(std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> && !std::is_array_v<T> &&
+             !std::is_convertible_v<const T&, std::string_view> &&
+             !std::is_convertible_v<const T&, std::span<const std::byte>>)
+  Payload(const T& value) : bytes_(std::as_bytes(std::span(&value, 1))) {}         // NOLINT
+  /// Any contiguous string-like thing, e.g. std::string.
+  template <class T>
+    requires(!std::is_trivially_copyable_v<T> && std::is_convertible_v<const T&, std::string_view>)
+  Payload(const T& text) : Payload(std::string_view(text)) {}                      // NOLINT
+  /// Any contiguous range convertible to a span of bytes, e.g. std::vector<std::byte>.
+  template <class T>
+    requires(!std::is_trivially_copyable_v<T> && std::is_convertible_v<const T&, std::span<const std::byte>>)
+  Payload(const T& bytes) : bytes_(bytes) {}                                       // NOLINT
+
+  [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }
+  [[nodiscard]] std::size_t size() const { return bytes_.size(); }
+
+ private:
+  std::span<const std::byte> bytes_;
+};
+
+}  // namespace ronde

@@ -1,0 +1,615 @@
+#include <ronde/communicator.hpp>
+#include <thread>
+#include <utility>
+
+#include "ipc/joined_member.hpp"
+#include "ipc/segment/fork_guard.hpp"
+
+namespace ronde {
+
+using detail::Deadline;
+using detail::JoinedMember;
+
+namespace {
+
+/// Receives into a Message's own buffer.
+class MessageSink : public detail::Sink {
+ public:
+  explicit MessageSink(Message& message) : message_(message) {}
+  std::byte* prepare(std::size_t length) override {
+    message_.buffer().resize(length);
+    return message_.buffer().data();
+  }
+
+ private:
+  Message& message_;
+};
+
+/// Receives into the caller's buffer.
+class SpanSink : public detail::Sink {
+ public:
+  explicit SpanSink(std::span<std::byte> buffer) : buffer_(buffer) {}
+  std::byte* prepare(std::size_t length) override {
+    if (length > buffer_.size()) {
+      throw Error(Errc::bufferTooSmall, "receiveInto: the next message has " + std::to_string(length) +
+                                            " bytes, the buffer " + std::to_string(buffer_.size()) +
+                                            "; it stays in the mailbox");
+    }
+    return buffer_.data();
+  }
+
+ private:
+  std::span<std::byte> buffer_;
+};
+
+std::unique_ptr<JoinedMember> join(const Options& options) {
+  const Deadline deadline = Deadline::in(options.registrationTimeout);
+  for (;;) {
+    try {
+      return std::make_unique<JoinedMember>(options, deadline);
+    } catch (const detail::GroupIsDead&) {
+      if (deadline.passed()) {
+        throw Error(Errc::registrationTimeout,
+                    "group '" + options.group + "': its members are dead, but the kernel has not given back their locks");
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+}
+
+}  // namespace
+
+class Communicator::Impl {
+ public:
+  explicit Impl(Options given) : options((given.validate(), std::move(given))), member(join(options)) {}
+
+  void refuseForkedChild() const {
+    if (detail::forkGeneration() == forkGeneration) return;
+    throw Error(Errc::forked, "a forked child uses the communicator '" + options.name +
+                                  "' of its parent; construct one in the child, under another name");
+  }
+  [[nodiscard]] Deadline deadlineOf(Timeout timeout) const {
+    return Deadline::in(timeout < Timeout::zero() ? Timeout(options.timeout) : timeout);
+  }
+  void refuseTooLarge(const char* call, std::size_t size) const {
+    const std::uint64_t limit = member->context.segment.geometry().maxMessage;
+    if (size <= limit) return;
+    throw Error(Errc::messageTooLarge, std::string(call) + ": the message has " + std::to_string(size) +
+                                           " bytes, the group's limit is " + std::to_string(limit) +
+                                           "; found the group with a larger Options::maxMessage (RONDE_MAX_MESSAGE)");
+  }
+  [[nodiscard]] Member memberOf(const char* call, MemberId id) const {
+    const Member found = member->roster.memberOf(id);
+    if (found.incarnation != 0) return found;
+    throw Error(Errc::invalidArgument, std::string(call) + ": id " + std::to_string(id) +
+                                           " is outside the view (0 to " +
+                                           std::to_string(member->roster.adoptedSize() - 1) + ")");
+  }
+
+  const Options options;
+  const std::uint64_t forkGeneration = detail::forkGeneration();
+  std::unique_ptr<JoinedMember> member;
+};
+
+namespace {
+
+/// One call of the public interface in progress: stop() waits for it. `standing` says whether it may begin.
+class Call {
+ public:
+  explicit Call(JoinedMember& member) : member_(member) {
+    member_.calls.fetch_add(1, std::memory_order_seq_cst);
+    standing = member_.context.standing();
+  }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+  ~Call() { member_.calls.fetch_sub(1, std::memory_order_seq_cst); }
+
+  Status standing;
+
+ private:
+  JoinedMember& member_;
+};
+
+Outcome refusal(Status status) {
+  Outcome outcome;
+  outcome.status = status;
+  return outcome;
+}
+
+Event sendEvent(Kind kind, Payload payload, LamportTime stamp) {
+  Event event;
+  event.type = EventType::send;
+  event.kind = kind;
+  event.payload = payload;
+  event.clock = stamp;
+  return event;
+}
+
+/// Receives one wanted message: merges the clock, counts, and tells the observer.
+Status receiveOne(JoinedMember& member, const detail::Wanted& wanted, detail::Sink& sink, Deadline deadline,
+                  MessageInfo& info, std::span<const std::byte> (*bytesOf)(void*), void* holder) {
+  detail::Taken taken;
+  const Status status = member.messaging.receive(wanted, sink, deadline, taken);
+  if (status != Status::ok) return status;
+  info.member = taken.envelope.sender;
+  info.sender = member.roster.idOf(info.member);
+  info.name = member.roster.nameOf(info.member);
+  info.stamp = taken.envelope.stamp;
+  info.clock = member.clock.merge(info.stamp);
+  info.kind = taken.envelope.kind;
+  info.view = taken.envelope.view;
+  info.size = taken.length;
+  member.received.fetch_add(1, std::memory_order_relaxed);
+  if (member.isObserved()) {
+    Event event;
+    event.type = EventType::receive;
+    event.kind = info.kind;
+    event.stamp = info.stamp;
+    event.clock = info.clock;
+    event.payload = bytesOf(holder).first(info.size);
+    member.setPeer(event, info.member);
+    member.emit(event);
+  }
+  return Status::ok;
+}
+
+Result<Message> receiveMessage(JoinedMember& member, const detail::Wanted& wanted, Deadline deadline) {
+  Message message;
+  MessageSink sink(message);
+  const Status status = receiveOne(
+      member, wanted, sink, deadline, message,
+      [](void* holder) { return static_cast<Message*>(holder)->bytes(); }, &message);
+  if (status != Status::ok) return status;
+  return message;
+}
+
+}  // namespace
+
+Communicator::Communicator(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+
+Communicator::~Communicator() {
+  // In a forked child the segment is not mapped and the service thread does not exist: leave everything alone.
+  if (detail::forkGeneration() != impl_->forkGeneration) static_cast<void>(impl_.release());
+}
+
+MemberId Communicator::id() const {
+  impl_->refuseForkedChild();
+  return impl_->member->roster.idOf(impl_->member->context.self);
+}
+
+const std::string& Communicator::name() const { return impl_->options.name; }
+
+int Communicator::size() const {
+  impl_->refuseForkedChild();
+  return impl_->member->roster.adoptedSize();
+}
+
+Member Communicator::member() const {
+  impl_->refuseForkedChild();
+  return impl_->member->context.self;
+}
+
+LamportTime Communicator::clock() const {
+  impl_->refuseForkedChild();
+  return impl_->member->clock.now();
+}
+
+View Communicator::view() {
+  impl_->refuseForkedChild();
+  const auto view = impl_->member->roster.current();
+  if (!view) {
+    throw Error(Errc::corruptSegment, "view: the segment of group '" + impl_->options.group +
+                                          "' holds values that no member writes; end its members");
+  }
+  impl_->member->roster.adopt(*view);
+  return view->toPublic();
+}
+
+std::uint64_t Communicator::viewNumber() const {
+  impl_->refuseForkedChild();
+  return impl_->member->context.views.number();
+}
+
+Result<View> Communicator::waitView(std::uint64_t after, Timeout timeout) {
+  impl_->refuseForkedChild();
+  JoinedMember& member = *impl_->member;
+  const Call call(member);
+  if (call.standing != Status::ok) return call.standing;
+  const Status status =
+      member.context.wait(impl_->deadlineOf(timeout), [&] { return member.context.views.number() > after; });
+  if (status != Status::ok) return status;
+  return view();
+}
+
+namespace {
+
+Outcome sendToAll(JoinedMember& member, Payload payload, Kind kind, FullPolicy policy, Deadline deadline) {
+  const Call call(member);
+  if (call.standing != Status::ok) return refusal(call.standing);
+  const LamportTime stamp = member.clock.tick();
+  if (member.isObserved()) member.emit(sendEvent(kind, payload, stamp));
+  auto sent = member.messaging.sendToAll(payload.bytes(), stamp, kind, policy, deadline);
+  member.sent.fetch_add(sent.handedOver, std::memory_order_relaxed);
+  member.dropped.fetch_add(sent.dropped, std::memory_order_relaxed);
+  return sent.outcome;
+}
+
+}  // namespace
+
+Outcome Communicator::publish(Payload payload, Timeout timeout) {
+  impl_->refuseForkedChild();
+  impl_->refuseTooLarge("publish", payload.size());
+  return sendToAll(*impl_->member, payload, Kind::publish, impl_->options.onFull, impl_->deadlineOf(timeout));
+}
+
+Outcome Communicator::broadcast(Payload payload, Timeout timeout) {
+  impl_->refuseForkedChild();
+  impl_->refuseTooLarge("broadcast", payload.size());
+  return sendToAll(*impl_->member, payload, Kind::broadcast, impl_->options.onFull, impl_->deadlineOf(timeout));
+}
+
+Outcome Communicator::sendTo(Payload payload, MemberId to, Timeout timeout) {
+  impl_->refuseForkedChild();
+  return sendTo(payload, impl_->memberOf("sendTo", to), timeout);
+}
+
+Outcome Communicator::sendTo(Payload payload, Member to, Timeout timeout) {
+  impl_->refuseForkedChild();
+  impl_->refuseTooLarge("sendTo", payload.size());
+  JoinedMember& member = *impl_->member;
+  if (to.incarnation == 0 || to.slot >= member.context.segment.geometry().capacity) {
+    throw Error(Errc::invalidArgument, "sendTo: the member handle means nobody; take it from a view or a message");
+  }
+  const Call call(member);
+  if (call.standing != Status::ok) return refusal(call.standing);
+  const LamportTime stamp = member.clock.tick();
+  if (member.isObserved()) {
+    Event event = sendEvent(Kind::sendTo, payload, stamp);
+    member.setPeer(event, to);
+    member.emit(event);
+  }
+  auto sent =
+      member.messaging.sendTo(payload.bytes(), stamp, to, impl_->options.onFull, impl_->deadlineOf(timeout));
+  member.sent.fetch_add(sent.handedOver, std::memory_order_relaxed);
+  member.dropped.fetch_add(sent.dropped, std::memory_order_relaxed);
+  sent.outcome.view = member.roster.adoptedNumber();
+  if (const MemberId id = member.roster.idOf(to); id != kUnknownId) {
+    switch (sent.outcome.status) {
+      case Status::ok: if (sent.handedOver > 0) sent.outcome.acknowledged.insert(id); break;
+      case Status::staleView: sent.outcome.failed.insert(id); break;
+      default: sent.outcome.missing.insert(id);
+    }
+  }
+  return sent.outcome;
+}
+
+Result<Message> Communicator::receive(Timeout timeout) {
+  impl_->refuseForkedChild();
+  const Call call(*impl_->member);
+  if (call.standing != Status::ok) return call.standing;
+  return receiveMessage(*impl_->member, {}, impl_->deadlineOf(timeout));
+}
+
+Result<Message> Communicator::tryReceive() {
+  impl_->refuseForkedChild();
+  const Call call(*impl_->member);
+  if (call.standing != Status::ok) return call.standing;
+  auto result = receiveMessage(*impl_->member, {}, Deadline::passedAlready());
+  return result.status() == Status::timeout ? Result<Message>(Status::empty) : std::move(result);
+}
+
+Result<MessageInfo> Communicator::receiveInto(std::span<std::byte> buffer, Timeout timeout) {
+  impl_->refuseForkedChild();
+  const Call call(*impl_->member);
+  if (call.standing != Status::ok) return call.standing;
+  MessageInfo info;
+  SpanSink sink(buffer);
+  const Status status = receiveOne(
+      *impl_->member, {}, sink, impl_->deadlineOf(timeout), info,
+      [](void* holder) -> std::span<const std::byte> { return *static_cast<std::span<std::byte>*>(holder); }, &buffer);
+  if (status != Status::ok) return status;
+  return info;
+}
+
+namespace {
+
+Outcome passBarrier(JoinedMember& member, std::uint32_t n, Deadline deadline) {
+  const Call call(member);
+  if (call.standing != Status::ok) return refusal(call.standing);
+  Event event;
+  event.count = static_cast<int>(n);
+  if (n == 0) {
+    const auto view = member.roster.current();
+    event.count = view ? static_cast<int>(view->members.size()) : 0;
+  }
+  event.type = EventType::syncEnter;
+  member.emit(event);
+  const Outcome outcome = member.barrier.synchronize(n, deadline);
+  event.type = outcome.ok() ? EventType::syncPassed : EventType::syncFailed;
+  event.status = outcome.status;
+  member.emit(event);
+  return outcome;
+}
+
+}  // namespace
+
+Outcome Communicator::synchronize(int n, Timeout timeout) {
+  impl_->refuseForkedChild();
+  const auto capacity = static_cast<int>(impl_->member->context.segment.geometry().capacity);
+  if (n < 1 || n > capacity) {
+    throw Error(Errc::invalidArgument, "synchronize: N = " + std::to_string(n) + " is not allowed; legal: 1 to " +
+                                           std::to_string(capacity) + " (the group's capacity)");
+  }
+  return passBarrier(*impl_->member, static_cast<std::uint32_t>(n), impl_->deadlineOf(timeout));
+}
+
+Outcome Communicator::synchronize(Timeout timeout) {
+  impl_->refuseForkedChild();
+  return passBarrier(*impl_->member, 0, impl_->deadlineOf(timeout));
+}
+
+namespace {
+
+/// Reports each acknowledgement of a synchronous send as it is known.
+detail::Rendezvous::OnShare shareReporter(JoinedMember& member, Kind kind) {
+  return [&member, kind](Member peer, MemberId id, bool acknowledged) {
+    if (!member.isObserved()) return;
+    Event event;
+    event.type = acknowledged ? EventType::ackReceived : EventType::ackMissing;
+    event.kind = kind;
+    event.status = acknowledged ? Status::ok
+                   : member.context.isActive(peer) ? Status::timeout
+                                                   : Status::peerFailed;
+    member.setPeer(event, peer);
+    event.peer = id;
+    member.emit(event);
+  };
+}
+
+}  // namespace
+
+Result<Message> Communicator::broadcastSync(Payload data, MemberId from, Timeout timeout) {
+  impl_->refuseForkedChild();
+  const Member sender = impl_->memberOf("broadcastSync", from);
+  JoinedMember& member = *impl_->member;
+  const Deadline deadline = impl_->deadlineOf(timeout);
+  if (sender != member.context.self) {
+    const Call call(member);
+    if (call.standing != Status::ok) return call.standing;
+    auto result = receiveMessage(member, {false, sender, Kind::broadcastSync}, deadline);
+    if (result) return result;
+    Outcome outcome = refusal(result.status());
+    outcome.view = member.roster.adoptedNumber();
+    (outcome.status == Status::peerFailed ? outcome.failed : outcome.missing).insert(from);
+    return outcome;
+  }
+  impl_->refuseTooLarge("broadcastSync", data.size());
+  const Call call(member);
+  if (call.standing != Status::ok) return call.standing;
+  const LamportTime stamp = member.clock.tick();
+  member.emit(sendEvent(Kind::broadcastSync, data, stamp));
+  const auto sent =
+      member.rendezvous.broadcastSync(data.bytes(), stamp, deadline, shareReporter(member, Kind::broadcastSync));
+  member.sent.fetch_add(sent.handedOver, std::memory_order_relaxed);
+  if (sent.outcome.ok()) {
+    Event event;
+    event.type = EventType::allAcks;
+    event.kind = Kind::broadcastSync;
+    event.count = sent.outcome.acknowledged.size();
+    member.emit(event);
+  }
+  return sent.outcome;
+}
+
+Outcome Communicator::sendToSync(Payload payload, MemberId to, Timeout timeout) {
+  impl_->refuseForkedChild();
+  impl_->refuseTooLarge("sendToSync", payload.size());
+  const Member addressee = impl_->memberOf("sendToSync", to);
+  JoinedMember& member = *impl_->member;
+  if (addressee == member.context.self) {
+    throw Error(Errc::invalidArgument, "sendToSync: id " + std::to_string(to) +
+                                           " is this process, which cannot receive while it waits; use sendTo");
+  }
+  const Call call(member);
+  if (call.standing != Status::ok) return refusal(call.standing);
+  const LamportTime stamp = member.clock.tick();
+  if (member.isObserved()) {
+    Event event = sendEvent(Kind::sendToSync, payload, stamp);
+    member.setPeer(event, addressee);
+    member.emit(event);
+  }
+  auto sent = member.rendezvous.sendToSync(payload.bytes(), stamp, addressee, impl_->deadlineOf(timeout),
+                                           shareReporter(member, Kind::sendToSync));
+  member.sent.fetch_add(sent.handedOver, std::memory_order_relaxed);
+  if (sent.outcome.status == Status::peerFailed && sent.outcome.failed.empty()) {
+    sent.outcome.view = member.roster.adoptedNumber();  // gone before we began
+    sent.outcome.failed.insert(to);
+  }
+  return sent.outcome;
+}
+
+Result<Message> Communicator::receiveFromSync(MemberId from, Timeout timeout) {
+  impl_->refuseForkedChild();
+  const Member sender = impl_->memberOf("receiveFromSync", from);
+  JoinedMember& member = *impl_->member;
+  if (sender == member.context.self) {
+    throw Error(Errc::invalidArgument, "receiveFromSync: id " + std::to_string(from) + " is this process itself");
+  }
+  const Call call(member);
+  if (call.standing != Status::ok) return call.standing;
+  auto result = receiveMessage(member, {false, sender, Kind::sendToSync}, impl_->deadlineOf(timeout));
+  if (result) return result;
+  Outcome outcome = refusal(result.status());
+  outcome.view = member.roster.adoptedNumber();
+  (outcome.status == Status::peerFailed ? outcome.failed : outcome.missing).insert(from);
+  return outcome;
+}
+
+namespace {
+
+/// Reports how a request for the section ended.
+void reportGrant(JoinedMember& member, const detail::TokenRing::Grant& grant) {
+  if (!member.isObserved()) return;
+  Event event;
+  event.status = grant.status;
+  event.fence = grant.fence;
+  if (grant.status != Status::ok) {
+    event.type = EventType::sectionRefused;
+    member.emit(event);
+    return;
+  }
+  if (grant.fromSlot != member.context.self.slot && grant.fromSlot < member.context.segment.geometry().capacity) {
+    event.type = EventType::tokenReceived;
+    const auto word =
+        detail::SlotWord::unpack(member.context.segment.slot(grant.fromSlot).word.load(std::memory_order_relaxed));
+    member.setPeer(event, {grant.fromSlot, word.incarnation});
+    member.emit(event);
+    event.peer = kUnknownId;
+    event.peerName = {};
+  }
+  event.type = EventType::sectionEnter;
+  member.emit(event);
+}
+
+Status releaseHeld(JoinedMember& member, std::uint64_t fence) {
+  const auto handover = member.tokenRing.release(fence);
+  if (handover.status == Status::empty || !member.isObserved()) return handover.status;
+  Event event;
+  event.type = EventType::sectionExit;
+  event.status = handover.status;
+  event.fence = fence;
+  member.emit(event);
+  if (handover.status == Status::ok && handover.toSlot != member.context.self.slot) {
+    event.type = EventType::tokenPassed;
+    const auto word =
+        detail::SlotWord::unpack(member.context.segment.slot(handover.toSlot).word.load(std::memory_order_relaxed));
+    member.setPeer(event, {handover.toSlot, word.incarnation});
+    member.emit(event);
+  }
+  return handover.status;
+}
+
+}  // namespace
+
+Result<Section> Communicator::requestSC(Timeout timeout) {
+  impl_->refuseForkedChild();
+  JoinedMember& member = *impl_->member;
+  const Call call(member);
+  if (call.standing != Status::ok) return call.standing;
+  Event event;
+  event.type = EventType::sectionRequest;
+  member.emit(event);
+  const auto grant = member.tokenRing.request(impl_->deadlineOf(timeout));
+  reportGrant(member, grant);
+  if (grant.status != Status::ok) return grant.status;
+  return Section(*this, grant.fence);
+}
+
+Result<Section> Communicator::trySC() {
+  impl_->refuseForkedChild();
+  JoinedMember& member = *impl_->member;
+  const Call call(member);
+  if (call.standing != Status::ok) return call.standing;
+  const auto grant = member.tokenRing.tryRequest();
+  if (grant.status != Status::ok) return grant.status;
+  reportGrant(member, grant);
+  return Section(*this, grant.fence);
+}
+
+Outcome Communicator::releaseSC() {
+  impl_->refuseForkedChild();
+  JoinedMember& member = *impl_->member;
+  const Call call(member);
+  const std::uint64_t fence = member.tokenRing.heldFence();
+  if (fence == 0) {
+    if (call.standing != Status::ok) return refusal(call.standing);
+    throw Error(Errc::notHolding, "releaseSC: '" + impl_->options.name +
+                                      "' is not in the critical section; call requestSC() first");
+  }
+  return refusal(releaseHeld(member, fence));
+}
+
+void Communicator::releaseSection(std::uint64_t fence) noexcept {
+  if (detail::forkGeneration() != impl_->forkGeneration) return;
+  try {
+    const Call call(*impl_->member);
+    static_cast<void>(releaseHeld(*impl_->member, fence));
+  } catch (...) {
+    // Only an observer can throw here, against its contract; the token has been passed on by then.
+  }
+}
+
+Section::~Section() { release(); }
+
+Section& Section::operator=(Section&& other) noexcept {
+  if (this != &other) {
+    release();
+    owner_ = std::exchange(other.owner_, nullptr);
+    fence_ = other.fence_;
+  }
+  return *this;
+}
+
+void Section::release() noexcept {
+  if (owner_ != nullptr) std::exchange(owner_, nullptr)->releaseSection(fence_);
+}
+
+Outcome Communicator::stop(Timeout timeout) {
+  impl_->refuseForkedChild();
+  JoinedMember& member = *impl_->member;
+  const bool first = !member.context.isStopping();
+  Event event;
+  event.type = EventType::stopping;
+  if (first) member.emit(event);
+  const bool done = member.leave(impl_->deadlineOf(timeout));
+  event.type = EventType::stopped;
+  event.status = done ? Status::ok : Status::timeout;
+  if (first) member.emit(event);
+  return refusal(event.status);
+}
+
+void Communicator::rejoin() {
+  impl_->refuseForkedChild();
+  if (!stop()) {
+    throw Error(Errc::system, "rejoin: other threads are still inside calls of this communicator; let them return");
+  }
+  impl_->member = join(impl_->options);
+}
+
+Stats Communicator::stats() const {
+  impl_->refuseForkedChild();
+  JoinedMember& member = *impl_->member;
+  Stats stats;
+  stats.sent = member.sent.load(std::memory_order_relaxed);
+  stats.received = member.received.load(std::memory_order_relaxed);
+  stats.dropped = member.dropped.load(std::memory_order_relaxed);
+  const Call call(member);
+  if (call.standing == Status::ok) stats.pending = member.inbox.pending();
+  return stats;
+}
+
+int Communicator::openCell(std::string_view name, std::size_t size) {
+  impl_->refuseForkedChild();
+  const Call call(*impl_->member);
+  if (call.standing != Status::ok) {
+    throw Error(Errc::invalidArgument, "FencedCell: the communicator is " + std::string(toString(call.standing)));
+  }
+  return impl_->member->cells.open(name, size, impl_->deadlineOf(kDefaultTimeout));
+}
+
+Status Communicator::writeCell(int cell, std::span<const std::byte> value, std::uint64_t fence) {
+  impl_->refuseForkedChild();
+  const Call call(*impl_->member);
+  // An evicted writer is told so by the cell: its fence is old. That is the point of the fence.
+  if (call.standing == Status::stopped) return call.standing;
+  return impl_->member->cells.write(cell, value, fence, impl_->deadlineOf(kDefaultTimeout));
+}
+
+Result<std::uint64_t> Communicator::readCell(int cell, std::span<std::byte> value) const {
+  impl_->refuseForkedChild();
+  const Call call(*impl_->member);
+  if (call.standing != Status::ok) return call.standing;
+  return impl_->member->cells.read(cell, value);
+}
+
+}  // namespace ronde

@@ -1,0 +1,59 @@
+#include <ronde/inspect.hpp>
+
+#include "ipc/membership/views.hpp"
+#include "ipc/segment/segment.hpp"
+#include "ipc/segment/shm_file.hpp"
+
+namespace ronde {
+
+class GroupInspector::Impl {
+ public:
+  explicit Impl(std::unique_ptr<detail::Segment> opened) : segment(std::move(opened)) {}
+  const std::unique_ptr<detail::Segment> segment;
+};
+
+GroupInspector::GroupInspector(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+GroupInspector::GroupInspector(GroupInspector&&) noexcept = default;
+GroupInspector& GroupInspector::operator=(GroupInspector&&) noexcept = default;
+GroupInspector::~GroupInspector() = default;
+
+std::optional<GroupInspector> GroupInspector::open(std::string_view group) {
+  auto segment = detail::Segment::openForReading(std::string(group));
+  if (!segment) return std::nullopt;
+  return GroupInspector(std::make_unique<Impl>(std::move(segment)));
+}
+
+View GroupInspector::view() const {
+  const auto view = detail::Views(*impl_->segment).current();
+  return view ? view->toPublic() : View{};
+}
+
+int GroupInspector::expected() const { return static_cast<int>(impl_->segment->geometry().expected); }
+
+std::vector<SlotReport> GroupInspector::slots() const {
+  const auto now = std::chrono::nanoseconds(detail::Clock::now().time_since_epoch());
+  std::vector<SlotReport> reports;
+  for (std::uint32_t slot = 0; slot < impl_->segment->geometry().capacity; ++slot) {
+    const detail::SlotTableState& table = impl_->segment->slot(slot);
+    const auto word = detail::SlotWord::unpack(table.word.load(std::memory_order_acquire));
+    if (word.incarnation == 0) continue;
+    SlotReport report;
+    report.member = {slot, word.incarnation};
+    report.name = table.name;
+    report.pid = static_cast<int>(table.pid);
+    report.state = static_cast<SlotState>(word.phase);
+    const std::chrono::nanoseconds age = now - std::chrono::nanoseconds(table.beatAtNs.load());
+    report.heartbeatAge = std::chrono::duration_cast<std::chrono::milliseconds>(age);
+    report.sent = table.sent.load(std::memory_order_relaxed);
+    report.received = table.received.load(std::memory_order_relaxed);
+    // A slot in use has its block's memory; what others left may not be there any more.
+    const detail::MailboxState& mailbox = impl_->segment->mailbox(slot);
+    report.pending = mailbox.tail.load(std::memory_order_acquire) - mailbox.head.load(std::memory_order_acquire);
+    reports.push_back(report);
+  }
+  return reports;
+}
+
+int removeStaleSegments() { return detail::removeDesertedSegments(); }
+
+}  // namespace ronde

@@ -1,0 +1,209 @@
+#include "ipc/joined_member.hpp"
+
+#include <ronde/error.hpp>
+#include <thread>
+
+#include "ipc/log.hpp"
+#include "ipc/protocol/cleanup.hpp"
+
+namespace ronde::detail {
+namespace {
+
+constexpr std::chrono::seconds kLeaveLimit{5};
+
+std::unique_ptr<Segment> enter(const Options& options, Deadline deadline) {
+  auto segment = Segment::joinOrCreate(options, deadline);
+  const auto expected = static_cast<std::uint32_t>(options.expected);
+  if (segment->control().viewNumber.load() == 0 && segment->geometry().expected != expected) {
+    throw Error(Errc::groupMismatch, "group '" + options.group + "' is being founded for " +
+                                         std::to_string(segment->geometry().expected) + " processes, not " +
+                                         std::to_string(expected) +
+                                         "; start all with the same Options::expected (RONDE_EXPECTED)");
+  }
+  return segment;
+}
+
+}  // namespace
+
+JoinedMember::JoinedMember(const Options& options, Deadline deadline)
+    : options_(options),
+      name_(options.name),
+      segment_(enter(options, deadline)),
+      registry(*segment_),
+      self_(registry.claim(name_, deadline)),
+      liveness_(*segment_, self_.slot),
+      context(*segment_, self_, liveness_, options.waiting),
+      roster(context.views),
+      outbox(*segment_, self_.slot),
+      inbox(*segment_, self_, liveness_),
+      messaging(context, roster, outbox, inbox),
+      rendezvous(context, roster, outbox, messaging),
+      barrier(context),
+      tokenRing(context, roster),
+      cells(context) {
+  ServiceThread::Callbacks callbacks;
+  callbacks.viewChanged = [this](std::uint64_t from, std::uint64_t to) { onViews(from, to); };
+  callbacks.beat = [this] { onBeat(); };
+  if (isObserved()) {
+    callbacks.heartbeats = [this](const std::vector<Member>& beating) {
+      for (const Member& member : beating) {
+        Event event;
+        event.type = EventType::heartbeat;
+        setPeer(event, member);
+        emit(event);
+      }
+    };
+    callbacks.evicted = [this] {
+      Event event;
+      event.type = EventType::evicted;
+      emit(event);
+    };
+  }
+  service_ = std::make_unique<ServiceThread>(context, registry, std::move(callbacks));
+  joinView(deadline);
+}
+
+JoinedMember::~JoinedMember() { leave(Deadline::in(kLeaveLimit)); }
+
+void JoinedMember::joinView(Deadline deadline) {
+  const auto abandon = [this] {
+    service_.reset();
+    registry.abandon(self_);
+  };
+  switch (registry.admit(context, name_, deadline)) {
+    case Admission::admitted: break;
+    case Admission::waiting: awaitCohort(deadline); break;
+    case Admission::nameTaken:
+      abandon();
+      throw Error(Errc::duplicateName, "group '" + options_.group + "' has a living member called '" + options_.name +
+                                           "' already; choose another Options::name (RONDE_NAME)");
+    case Admission::groupDead: abandon(); throw GroupIsDead();
+    case Admission::noLock:
+      abandon();
+      throw Error(Errc::registrationTimeout, "group '" + options_.group +
+                                                 "': the registry's lock was not to be had in time; a stopped process "
+                                                 "holds it: continue or end it");
+    case Admission::corrupt:
+      abandon();
+      throw Error(Errc::corruptSegment, "group '" + options_.group +
+                                            "': the registry holds values that no member writes; end its members");
+  }
+  context.ringAll();
+  cleanUp(context, registry);
+  const auto view = roster.current();
+  if (!view) throw Error(Errc::corruptSegment, "group '" + options_.group + "': the view is damaged; end its members");
+  roster.adopt(*view);
+  context.noteMembers(view->members.size());
+  log::info("'{}' joined group '{}' as id {} of view {}", options_.name, options_.group, view->idOf(self_),
+            view->number);
+  if (isObserved()) {
+    const View publicView = view->toPublic();
+    Event event;
+    event.type = EventType::registered;
+    event.roster = &publicView;
+    emit(event);
+  }
+  service_->reportViewsAfter(view->number);
+}
+
+void JoinedMember::awaitCohort(Deadline deadline) {
+  context.ringAll();
+  const Word64& joined = context.segment.slot(self_.slot).joinedView;
+  const Status status = context.wait(deadline, [&] { return joined.load(std::memory_order_seq_cst) != 0 &&
+                                                            context.views.number() != 0; });
+  if (status == Status::ok) return;
+  const std::string arrived = std::to_string(registry.arrivedCount(liveness_)) + " of " +
+                              std::to_string(segment_->geometry().expected) +
+                              " arrived: " + registry.arrivedNames(liveness_);
+  const Leaving self{self_, Departure::left};
+  registry.remove(context, {&self, 1}, Deadline::in(kLeaveLimit));
+  context.ringAll();
+  throw Error(Errc::registrationTimeout, "group '" + options_.group + "' was not complete in time: " + arrived +
+                                             "; start the others, or lower Options::expected (RONDE_EXPECTED)");
+}
+
+void JoinedMember::setPeer(Event& event, Member peer) {
+  const auto view = roster.current();
+  event.peer = view ? view->idOf(peer) : kUnknownId;
+  event.peerName = roster.nameOf(peer);
+}
+
+void JoinedMember::emit(Event event) {
+  if (!isObserved()) return;
+  const auto view = roster.current();
+  if (view) {
+    event.self = view->idOf(self_);
+    if (event.view == 0) event.view = view->number;
+  }
+  event.name = name_;
+  if (event.clock == 0) event.clock = clock.now();
+  options_.observer(event);
+}
+
+void JoinedMember::onViews(std::uint64_t from, std::uint64_t to) {
+  if (const auto view = roster.current()) context.noteMembers(view->members.size());
+  context.doorbell().wake();
+  if (!isObserved()) return;
+  for (std::uint64_t number = from + 1; number <= to; ++number) {
+    const auto view = context.views.at(number);
+    if (!view) continue;  // more than the remembered views ago
+    const View publicView = view->toPublic();
+    Event event;
+    event.type = EventType::view;
+    event.view = number;
+    event.roster = &publicView;
+    emit(event);
+  }
+}
+
+void JoinedMember::onBeat() {
+  publishCounters();
+  const Token token = tokenRing.token();
+  const bool restsHere = token.holder == self_.slot + 1 && !token.held;
+  if (restsHere && !tokenRests_ && isObserved()) {
+    Event event;
+    event.type = EventType::tokenReceived;
+    const std::uint32_t from = segment_->slot(self_.slot).tokenFrom.load();
+    if (from != 0 && from <= segment_->geometry().capacity) {
+      const auto word = SlotWord::unpack(segment_->slot(from - 1).word.load());
+      setPeer(event, {from - 1, word.incarnation});
+    }
+    emit(event);
+  }
+  tokenRests_ = restsHere;
+}
+
+void JoinedMember::publishCounters() {
+  SlotTableState& own = segment_->slot(self_.slot);
+  own.clock.store(clock.now(), std::memory_order_relaxed);
+  own.sent.store(sent.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  own.received.store(received.load(std::memory_order_relaxed), std::memory_order_relaxed);
+}
+
+bool JoinedMember::leave(Deadline deadline) {
+  const std::lock_guard guard(leaving_);
+  if (left_) return true;
+  context.beginStopping();
+  // Blocked calls see the flag when they wake; they may sleep on words of other members, so give them time.
+  while (calls.load(std::memory_order_seq_cst) != 0) {
+    if (deadline.passed()) return false;
+    context.doorbell().wake();
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
+  static_cast<void>(tokenRing.release(tokenRing.heldFence()));
+  const Leaving self{self_, Departure::left};
+  registry.remove(context, {&self, 1}, deadline);
+  publishCounters();
+  context.ringAll();
+  service_.reset();
+  // From here on the slot may be given out again; nothing of ours touches it any more. If the registry was not to be
+  // had, the others find the file lock free and count us as died.
+  segment_->releaseSlot(self_.slot);
+  context.ringAll();
+  segment_->leave();
+  left_ = true;
+  log::info("'{}' left group '{}'", options_.name, options_.group);
+  return true;
+}
+
+}  // namespace ronde::detail

@@ -1,0 +1,232 @@
+#include "ipc/mailbox/inbox.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <ronde/error.hpp>
+#include <string>
+
+namespace ronde::detail {
+namespace {
+
+constexpr std::uint64_t kStampLimit = 1ULL << 62;  // a clock beyond it could overflow ours
+constexpr std::chrono::seconds kJoinLimit{10};
+constexpr std::chrono::milliseconds kDiscardLimit{100};
+
+Envelope envelopeOf(const MailCell& cell) {
+  return {{cell.sender, cell.incarnation}, static_cast<Kind>(cell.kind), cell.stamp, cell.view, cell.sequence};
+}
+
+void copyOut(std::byte* to, const std::byte* from, std::size_t length) {
+  if (length > 0) std::memcpy(to, from, length);
+}
+
+}  // namespace
+
+Inbox::Inbox(const Segment& segment, Member self, OwnerOracle& oracle)
+    : segment_(segment),
+      self_(self),
+      oracle_(oracle),
+      state_(segment.mailbox(self.slot)),
+      cells_(segment.mailCells(self.slot)),
+      area_(segment.mailArea(self.slot)),
+      mask_(segment.geometry().mailboxMessages - 1),
+      areaBytes_(segment.geometry().mailboxBytes),
+      done_(segment.geometry().mailboxMessages),
+      assemblies_(segment.geometry().capacity),
+      lastBroadcast_(segment.geometry().capacity) {
+  if (!discardAll(kJoinLimit)) {
+    throw Error(Errc::registrationTimeout, "a stopped process holds the lock of the mailbox in slot " +
+                                               std::to_string(self.slot) + "; continue or end it");
+  }
+}
+
+bool Inbox::discardAll(std::chrono::nanoseconds limit) {
+  // Under the producers' lock, so that nobody is in the middle of a record. Producers of the time before look at the
+  // owner's slot word under this lock and go away.
+  if (!holdsLock(state_.producers.lock(self_, oracle_, Deadline::in(limit)))) return false;
+  const SlotLockGuard guard(state_.producers);
+  std::uint64_t tail = state_.tail.load(std::memory_order_relaxed);
+  std::uint64_t tailByte = state_.tailByte.load(std::memory_order_relaxed);
+  for (std::uint64_t i = 0; i <= mask_; ++i) {
+    // A producer that died after its commit left `tail` behind; beyond garbage this finds a place past every cell.
+    const MailCell& cell = cells_[i];
+    const std::uint64_t commit = cell.commit.load(std::memory_order_relaxed);
+    if (commit > tail && commit - tail <= mask_ + 1) tail = commit;
+  }
+  tailByte = roundUpToLine(tailByte) + areaBytes_;  // past whatever was announced; only differences matter
+  head_ = tail;
+  headByte_ = tailByte;
+  std::fill(done_.begin(), done_.end(), Done{});
+  for (auto& assembly : assemblies_) assembly.reset();
+  state_.head.store(tail, std::memory_order_relaxed);
+  state_.headByte.store(tailByte, std::memory_order_relaxed);
+  state_.knownHead = tail;
+  state_.knownHeadByte = tailByte;
+  state_.tailByte.store(tailByte, std::memory_order_relaxed);
+  state_.tail.store(tail, std::memory_order_seq_cst);
+  return true;
+}
+
+bool Inbox::isPlausible(const MailCell& cell) const {
+  const Geometry& geometry = segment_.geometry();
+  if (cell.sender >= geometry.capacity || cell.incarnation == 0 || cell.stamp >= kStampLimit) return false;
+  if (cell.kind < static_cast<std::uint8_t>(Kind::sendTo) ||
+      cell.kind > static_cast<std::uint8_t>(Kind::broadcastSync)) {
+    return false;
+  }
+  switch (cell.form) {
+    case CellForm::inlined: return cell.length <= sizeof(cell.inlineBytes);
+    case CellForm::reference: return cell.length <= geometry.maxMessage;
+    case CellForm::area:
+    case CellForm::car:
+      return cell.length <= kCarBytes && cell.extent % kLine == 0 && cell.extent >= headByte_ &&
+             cell.extent + cell.length - headByte_ <= areaBytes_ &&
+             cell.extent % areaBytes_ + cell.length <= areaBytes_;
+  }
+  return false;
+}
+
+Taken Inbox::take(const Wanted& wanted, Sink& sink) {
+  const std::lock_guard guard(mutex_);
+  std::uint64_t position = head_;
+  // At most once round: beyond that the ring is full of mail that is not wanted.
+  while (position - head_ <= mask_) {
+    const MailCell& shared = cells_[position & mask_];
+    if (shared.commit.load(std::memory_order_acquire) != position + 1) break;  // SYNC: mail-commit
+    if (!done_[position & mask_].taken) {
+      // Copied once and checked; nothing of it is read from the segment again.
+      MailCell cell;
+      loadShared(&cell, &shared, sizeof(cell));
+      const bool plausible = isPlausible(cell);
+      const Envelope envelope = envelopeOf(cell);
+      std::optional<Taken> taken;
+      if (!plausible) {
+        taken = Taken{TakeStatus::corrupt, {}};
+      } else if (wanted.anything || (envelope.sender == wanted.from && envelope.kind == wanted.kind)) {
+        taken = deliver(cell, position, sink);
+      }
+      if (taken && taken->status == TakeStatus::corrupt) {
+        discardAll(kDiscardLimit);
+        return *taken;
+      }
+      if (done_[head_ & mask_].taken) giveBack();
+      if (taken) return *taken;
+    }
+    position = std::max(position + 1, head_);
+  }
+  Taken nothing;
+  nothing.lookedUpTo = position;
+  return nothing;
+}
+
+std::optional<Taken> Inbox::deliver(const MailCell& cell, std::uint64_t position, Sink& sink) {
+  if (cell.form == CellForm::reference) return deliverReference(cell, position, sink);
+  if (cell.form == CellForm::car) return deliverCar(cell, position, sink);
+  const Envelope envelope = envelopeOf(cell);
+  copyOut(sink.prepare(cell.length),
+          cell.form == CellForm::inlined ? cell.inlineBytes : area_ + cell.extent % areaBytes_, cell.length);
+  if (envelope.kind != Kind::sendTo) lastBroadcast_[cell.sender] = {cell.incarnation, cell.sequence};
+  markTaken(cell, position);
+  return Taken{TakeStatus::taken, envelope, cell.length};
+}
+
+bool Inbox::isDuplicate(const MailCell& cell) const {
+  // A broadcast that its dead sender had delivered to us is delivered again by the clean-up, as a reference.
+  const LastBroadcast& last = lastBroadcast_[cell.sender];
+  const auto kind = static_cast<Kind>(cell.kind);
+  return (kind == Kind::broadcast || kind == Kind::publish) && last.incarnation == cell.incarnation &&
+         cell.sequence <= last.sequence;
+}
+
+std::optional<Taken> Inbox::deliverReference(const MailCell& cell, std::uint64_t position, Sink& sink) {
+  const Block block(segment_, cell.sender, cell.extent);
+  if (isDuplicate(cell)) {
+    block.settle(self_.slot, Share::taken);
+    markTaken(cell, position);
+    return std::nullopt;
+  }
+  if (block.share(self_.slot) != Share::owed) {  // withdrawn, or taken through another record
+    markTaken(cell, position);
+    return std::nullopt;
+  }
+  std::byte* const to = sink.prepare(cell.length);
+  // The decision: from here on the sender cannot withdraw, and must keep the bytes until we give them back.
+  const bool ours = block.settle(self_.slot, Share::claimed);
+  markTaken(cell, position);
+  if (!ours) return std::nullopt;
+  const auto payload = payloadOf(segment_, cell.sender, block);
+  if (!payload || payload->size() != cell.length) {
+    block.giveBack(self_.slot);
+    return Taken{TakeStatus::corrupt, {}};
+  }
+  copyOut(to, payload->data(), payload->size());
+  block.giveBack(self_.slot);
+  const Envelope envelope = envelopeOf(cell);
+  if (envelope.kind == Kind::broadcast || envelope.kind == Kind::publish) {
+    lastBroadcast_[cell.sender] = {cell.incarnation, cell.sequence};
+  }
+  return Taken{TakeStatus::taken, envelope, cell.length, true};
+}
+
+std::optional<Taken> Inbox::deliverCar(const MailCell& cell, std::uint64_t position, Sink& sink) {
+  TrainPart part;
+  std::memcpy(&part, cell.inlineBytes, sizeof(part));
+  auto& assembly = assemblies_[cell.sender];
+  const bool first = part.offset == 0;
+  if (part.total > segment_.geometry().maxMessage || part.offset + std::uint64_t{cell.length} > part.total) {
+    return Taken{TakeStatus::corrupt, {}};
+  }
+  const Member sender{cell.sender, cell.incarnation};
+  if (first) {
+    // A train that was given up half-way is replaced by the next one of its sender.
+    assembly = std::make_unique<Assembly>(Assembly{sender, cell.sequence, part.total, 0, {}});
+    assembly->bytes.reserve(part.total);
+  }
+  const bool fits = assembly && assembly->sender == sender && assembly->sequence == cell.sequence &&
+                    assembly->total == part.total && assembly->received == part.offset;
+  if (!fits) {  // the rest of a train whose beginning was discarded
+    markTaken(cell, position);
+    return std::nullopt;
+  }
+  const bool last = part.offset + cell.length == part.total;
+  // Asked before the last part is taken: a buffer that is too small leaves it, and so the message, in the mailbox.
+  std::byte* const to = last ? sink.prepare(part.total) : nullptr;
+  const std::byte* const from = area_ + cell.extent % areaBytes_;
+  assembly->bytes.insert(assembly->bytes.end(), from, from + cell.length);
+  assembly->received += cell.length;
+  markTaken(cell, position);
+  if (!last) {
+    return std::nullopt;
+  }
+  copyOut(to, assembly->bytes.data(), assembly->bytes.size());
+  assembly.reset();
+  return Taken{TakeStatus::taken, envelopeOf(cell), part.total};
+}
+
+void Inbox::markTaken(const MailCell& cell, std::uint64_t position) {
+  const bool inArea = cell.form == CellForm::area || cell.form == CellForm::car;
+  done_[position & mask_] = {true, inArea ? cell.extent + roundUpToLine(cell.length) : 0};
+}
+
+void Inbox::giveBack() {
+  while (done_[head_ & mask_].taken) {
+    Done& done = done_[head_ & mask_];
+    if (done.areaEnd != 0) headByte_ = done.areaEnd;
+    done = {};
+    ++head_;
+  }
+  // Bytes first: a producer that sees the new head must also see their room. SYNC: mailbox-head.
+  state_.headByte.store(headByte_, std::memory_order_release);
+  state_.head.store(head_, std::memory_order_seq_cst);
+  state_.room.wake();
+}
+
+std::uint64_t Inbox::pending() const {
+  const std::lock_guard guard(mutex_);
+  const std::uint64_t count = state_.tail.load(std::memory_order_acquire) - head_;
+  std::uint64_t taken = 0;
+  for (std::uint64_t i = 0; i <= mask_ && i < count; ++i) taken += done_[(head_ + i) & mask_].taken ? 1 : 0;
+  return count > mask_ + 1 ? 0 : count - taken;
+}
+
+}  // namespace ronde::detail

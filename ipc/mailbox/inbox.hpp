@@ -1,0 +1,113 @@
+#pragma once
+
+#include <array>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "ipc/mailbox/mailbox.hpp"
+#include "ipc/mailbox/outbox.hpp"
+
+namespace ronde::detail {
+
+/// Where a delivered payload goes. prepare() is called once the length is known and before the message is taken, so a
+/// throw leaves it where it is.
+class Sink {
+ public:
+  Sink() = default;
+  Sink(const Sink&) = delete;
+  Sink& operator=(const Sink&) = delete;
+  virtual ~Sink() = default;
+  [[nodiscard]] virtual std::byte* prepare(std::size_t length) = 0;
+};
+
+/// What a receiving call is willing to take.
+struct Wanted {
+  bool anything = true;
+  Member from;                   ///< otherwise only from this member …
+  Kind kind = Kind::sendToSync;  ///< … and of this kind
+};
+
+enum class TakeStatus {
+  taken,
+  nothing,  ///< nothing that is wanted is complete
+  corrupt,  ///< the mailbox held bytes that no member writes; it was emptied
+};
+
+struct Taken {
+  TakeStatus status = TakeStatus::nothing;
+  Envelope envelope;
+  std::size_t length = 0;
+  bool byReference = false;      ///< its sender may be waiting for it
+  std::uint64_t lookedUpTo = 0;  ///< for Inbox::hasNews()
+};
+
+/// The owner's side of its mailbox: looks at records without any lock of the segment, takes them in order, or a
+/// wanted one from the middle, and puts trains together. What is taken is given back to the producers once nothing
+/// before it is left. Thread-safe by a mutex of its own; only this process ever takes.
+class Inbox {
+ public:
+  /// Forgets mail for a former owner of the slot. `self` is not active yet, but may lock.
+  /// @throws Error(registrationTimeout) if a stopped process holds the lock.
+  Inbox(const Segment& segment, Member self, OwnerOracle& oracle);
+
+  /// Takes the first wanted message, if one is complete.
+  [[nodiscard]] Taken take(const Wanted& wanted, Sink& sink);
+
+  /// True if a record has been committed behind what a take() has looked at. Cheap: to be polled.
+  [[nodiscard]] bool hasNews(std::uint64_t lookedUpTo) const noexcept {
+    // A greater number: the record was there, was taken by another thread, and its cell is in use again.
+    return cells_[lookedUpTo & mask_].commit.load(std::memory_order_acquire) > lookedUpTo;
+  }
+
+  /// Records in the mailbox that were not taken.
+  [[nodiscard]] std::uint64_t pending() const;
+
+ private:
+  /// A long message of which parts have come.
+  struct Assembly {
+    Member sender;
+    std::uint64_t sequence = 0;
+    std::uint32_t total = 0;
+    std::uint32_t received = 0;
+    std::vector<std::byte> bytes;
+  };
+
+  [[nodiscard]] bool isPlausible(const MailCell& cell) const;
+  /// Delivers one record; nothing if it only was a part, a duplicate, or withdrawn.
+  [[nodiscard]] std::optional<Taken> deliver(const MailCell& cell, std::uint64_t position, Sink& sink);
+  [[nodiscard]] std::optional<Taken> deliverReference(const MailCell& cell, std::uint64_t position, Sink& sink);
+  [[nodiscard]] std::optional<Taken> deliverCar(const MailCell& cell, std::uint64_t position, Sink& sink);
+  void markTaken(const MailCell& cell, std::uint64_t position);
+  void giveBack();
+  [[nodiscard]] bool isDuplicate(const MailCell& cell) const;
+  /// Empties the mailbox and forgets what is under way. False if its lock was not to be had.
+  bool discardAll(std::chrono::nanoseconds limit);
+
+  const Segment& segment_;
+  const Member self_;
+  OwnerOracle& oracle_;
+  MailboxState& state_;
+  MailCell* const cells_;
+  const std::byte* const area_;
+  const std::uint64_t mask_;
+  const std::uint64_t areaBytes_;
+
+  mutable std::mutex mutex_;
+  std::uint64_t head_ = 0;      ///< the first record that was not taken
+  std::uint64_t headByte_ = 0;  ///< where its payload may begin
+  struct Done {
+    bool taken = false;
+    std::uint64_t areaEnd = 0;  ///< 0: no payload in the area
+  };
+  std::vector<Done> done_;  ///< per cell from head_ on; private, so a death leaves nothing
+  std::vector<std::unique_ptr<Assembly>> assemblies_;  ///< per sender slot
+  struct LastBroadcast {
+    std::uint32_t incarnation = 0;
+    std::uint64_t sequence = 0;
+  };
+  std::vector<LastBroadcast> lastBroadcast_;  ///< per sender slot
+};
+
+}  // namespace ronde::detail

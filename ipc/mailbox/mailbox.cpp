@@ -1,0 +1,112 @@
+#include "ipc/mailbox/mailbox.hpp"
+
+#include <cstring>
+
+namespace ronde::detail {
+namespace {
+
+bool isActive(const Segment& segment, Member member) {
+  return segment.slot(member.slot).word.load(std::memory_order_seq_cst) ==
+         SlotWord{member.incarnation, Phase::active, {}}.pack();
+}
+
+bool hasArea(CellForm form) { return form == CellForm::area || form == CellForm::car; }
+
+}  // namespace
+
+PushResult Mailbox::pushWhole(const Envelope& envelope, std::span<const std::byte> payload,
+                              Deadline lockDeadline) const {
+  const auto form = payload.size() <= sizeof(MailCell::inlineBytes) ? CellForm::inlined : CellForm::area;
+  return push(envelope, form, static_cast<std::uint32_t>(payload.size()), 0, payload, nullptr, lockDeadline);
+}
+
+PushResult Mailbox::pushCar(const Envelope& envelope, std::span<const std::byte> part, TrainPart where,
+                            Deadline lockDeadline) const {
+  return push(envelope, CellForm::car, static_cast<std::uint32_t>(part.size()), 0, part, &where, lockDeadline);
+}
+
+PushResult Mailbox::pushReference(const Envelope& envelope, std::uint64_t extent, std::uint32_t length,
+                                  Deadline lockDeadline) const {
+  return push(envelope, CellForm::reference, length, extent, {}, nullptr, lockDeadline);
+}
+
+PushResult Mailbox::push(const Envelope& envelope, CellForm form, std::uint32_t length, std::uint64_t extent,
+                         std::span<const std::byte> payload, const TrainPart* part, Deadline lockDeadline) const {
+  MailboxState& state = segment_.mailbox(owner_.slot);
+  MailCell* const cells = segment_.mailCells(owner_.slot);
+  const Geometry& geometry = segment_.geometry();
+  const std::uint64_t cellCount = geometry.mailboxMessages;
+
+  const LockResult locked = state.producers.lock(self_, oracle_, lockDeadline);
+  if (!holdsLock(locked)) {
+    return locked == LockResult::ownerStopped ? PushResult::ownerStopped : PushResult::noLock;
+  }
+  SlotLockGuard guard(state.producers);
+  // Both are asked again under the lock: who is departed has been swept from it, so a late record cannot follow, and
+  // a record cannot reach the next owner of the slot. SYNC: departure.
+  if (!isActive(segment_, self_) || !isActive(segment_, owner_)) return PushResult::refused;
+
+  // A producer that died after its commit left `tail` behind it.
+  std::uint64_t tail = state.tail.load(std::memory_order_relaxed);
+  std::uint64_t tailByte = state.tailByte.load(std::memory_order_relaxed);
+  for (std::uint64_t steps = 0; cells[tail % cellCount].commit.load(std::memory_order_relaxed) == tail + 1; ++steps) {
+    if (steps > cellCount) return PushResult::corrupt;
+    const MailCell& cell = cells[tail % cellCount];
+    if (hasArea(cell.form)) tailByte = cell.extent + roundUpToLine(cell.length);
+    ++tail;
+  }
+
+  const std::uint64_t reserve = form == CellForm::reference ? 0 : reservedCells(geometry);
+  const std::uint64_t area = hasArea(form) ? roundUpToLine(payload.size()) : 0;
+  const std::uint64_t at = area > 0 ? placeContiguous(tailByte, area, geometry.mailboxBytes) : tailByte;
+  const auto fits = [&] {
+    return tail - state.knownHead + reserve < cellCount && at + area - state.knownHeadByte <= geometry.mailboxBytes;
+  };
+  if (!fits()) {
+    // SYNC: mailbox-head. What the owner has given back is no longer read.
+    state.knownHead = state.head.load(std::memory_order_acquire);
+    state.knownHeadByte = state.headByte.load(std::memory_order_acquire);
+    if (tail - state.knownHead > cellCount || tailByte - state.knownHeadByte > geometry.mailboxBytes) {
+      return PushResult::corrupt;
+    }
+    if (!fits()) return PushResult::full;
+  }
+
+  MailCell& cell = cells[tail % cellCount];
+  if (area > 0) {
+    std::memcpy(segment_.mailArea(owner_.slot) + at % geometry.mailboxBytes, payload.data(), payload.size());
+  } else if (!payload.empty()) {
+    std::memcpy(cell.inlineBytes, payload.data(), payload.size());
+  }
+  if (part != nullptr) std::memcpy(cell.inlineBytes, part, sizeof(*part));
+  cell.stamp = envelope.stamp;
+  cell.length = length;
+  cell.sender = static_cast<std::uint16_t>(envelope.sender.slot);
+  cell.kind = static_cast<std::uint8_t>(envelope.kind);
+  cell.form = form;
+  cell.incarnation = envelope.sender.incarnation;
+  cell.view = static_cast<std::uint32_t>(envelope.view);
+  cell.extent = form == CellForm::reference ? extent : at;
+  cell.sequence = envelope.sequence;
+  // THE commit: before it there is no record, after it there is a whole one. SYNC: mail-commit.
+  cell.commit.store(tail + 1, std::memory_order_release);
+  state.tailByte.store(at + area, std::memory_order_relaxed);
+  state.tail.store(tail + 1, std::memory_order_release);
+  guard.unlock();
+  segment_.slot(owner_.slot).doorbell.wake();
+  return PushResult::pushed;
+}
+
+bool Mailbox::looksRoomy(std::size_t bytes) const {
+  const MailboxState& state = segment_.mailbox(owner_.slot);
+  const Geometry& geometry = segment_.geometry();
+  const std::uint64_t tailByte = state.tailByte.load(std::memory_order_acquire);
+  const std::uint64_t area = bytes > sizeof(MailCell::inlineBytes) ? roundUpToLine(bytes) : 0;
+  return state.tail.load(std::memory_order_acquire) - state.head.load(std::memory_order_seq_cst) +
+                 reservedCells(geometry) <
+             geometry.mailboxMessages &&
+         placeContiguous(tailByte, area, geometry.mailboxBytes) + area - state.headByte.load() <=
+             geometry.mailboxBytes;
+}
+
+}  // namespace ronde::detail

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <sched.h>
+
+#include <atomic>
+#include <ronde/status.hpp>
+
+#include "ipc/membership/liveness.hpp"
+#include "ipc/membership/views.hpp"
+#include "ipc/segment/segment.hpp"
+#include "ipc/sync/wait.hpp"
+
+namespace ronde::detail {
+
+/// Who we are, in which segment, and whether we still may: what every protocol of one communicator needs. Thread-safe.
+class MemberContext {
+ public:
+  MemberContext(const Segment& segmentUsed, Member selfIs, Liveness& livenessUsed, WaitMode mode)
+      : segment(segmentUsed), self(selfIs), liveness(livenessUsed), views(segmentUsed), mode_(mode) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof(set), &set) == 0) cores_ = CPU_COUNT(&set);
+  }
+
+  const Segment& segment;
+  const Member self;
+  Liveness& liveness;
+  const Views views;
+
+  /// ok, or why every call must end now: stopped, evicted.
+  [[nodiscard]] Status standing() const noexcept {
+    if (stopping_.load(std::memory_order_acquire)) return Status::stopped;
+    const auto word = SlotWord::unpack(segment.slot(self.slot).word.load(std::memory_order_seq_cst));
+    const bool evicted = word.incarnation != self.incarnation || word.phase == Phase::departed;
+    return evicted ? Status::evicted : Status::ok;
+  }
+  /// True while `member` is registered and not departed. SYNC: departure (the word changes before the view does).
+  [[nodiscard]] bool isActive(Member member) const noexcept {
+    const auto word = SlotWord::unpack(segment.slot(member.slot).word.load(std::memory_order_seq_cst));
+    return word.incarnation == member.incarnation && word.phase == Phase::active;
+  }
+
+  void beginStopping() noexcept {
+    stopping_.store(true, std::memory_order_seq_cst);
+    segment.slot(self.slot).doorbell.wake();
+  }
+  [[nodiscard]] bool isStopping() const noexcept { return stopping_.load(std::memory_order_acquire); }
+
+  void noteMembers(std::size_t count) noexcept { members_.store(count, std::memory_order_relaxed); }
+  [[nodiscard]] WaitPlan waitPlan() const noexcept {
+    WaitPlan plan;
+    plan.mode = mode_;
+    plan.spinFirst = members_.load(std::memory_order_relaxed) <= static_cast<std::size_t>(cores_);
+    return plan;
+  }
+
+  [[nodiscard]] WakeWord& doorbell() const noexcept { return segment.slot(self.slot).doorbell; }
+  /// Wakes the blocked calls of the member in `slot`. After a publication and a read-modify-write (WakeWord).
+  void ring(std::uint32_t slot) const noexcept { segment.slot(slot).doorbell.wake(); }
+  /// Wakes every call and every service thread of the group, after a view change.
+  void ringAll() const noexcept {
+    for (std::uint32_t slot = 0; slot < segment.geometry().capacity; ++slot) {
+      SlotTableState& table = segment.slot(slot);
+      if (SlotWord::unpack(table.word.load(std::memory_order_relaxed)).phase == Phase::free) continue;
+      table.doorbell.wake();
+      table.service.wake();
+    }
+  }
+
+  /// Waits for `ready()` or the end of our standing. ok: ready. Otherwise stopped, evicted or timeout.
+  template <class Ready>
+  [[nodiscard]] Status wait(Deadline deadline, Ready ready) const {
+    Status standingNow = Status::ok;
+    bool isReady = false;
+    waitUntil(doorbell(), waitPlan(), deadline, [&] {
+      isReady = ready();
+      if (isReady) return true;
+      standingNow = standing();
+      return standingNow != Status::ok;
+    });
+    if (isReady) return Status::ok;
+    return standingNow != Status::ok ? standingNow : Status::timeout;
+  }
+
+ private:
+  WaitMode mode_;
+  int cores_ = 1;
+  std::atomic<bool> stopping_{false};
+  std::atomic<std::size_t> members_{1};
+};
+
+/// The refusal that a failed lock attempt amounts to.
+[[nodiscard]] inline Status refusalOf(LockResult result) noexcept {
+  return result == LockResult::ownerStopped ? Status::peerStopped : Status::timeout;
+}
+
+}  // namespace ronde::detail

@@ -1,0 +1,36 @@
+#include "ipc/membership/heartbeat.hpp"
+
+namespace ronde::detail {
+
+SilenceJudge::Verdict SilenceJudge::observe(Clock::time_point now, std::span<const HeartObservation> others) {
+  // Late by more than half the limit beyond the rhythm: what looks like their silence may be our absence.
+  const bool observerWasLate = started_ && now - last_ > interval_ + limit_ / 2;
+  started_ = true;
+  last_ = now;
+
+  Verdict verdict;
+  for (const auto& [member, beats] : others) {
+    Known& known = known_[member.slot];
+    const bool isNew = known.incarnation != member.incarnation;
+    if (isNew || known.beats != beats) {
+      if (!isNew) verdict.beating.push_back(member);
+      known = {member.incarnation, beats, now};
+    } else if (observerWasLate) {
+      known.changed = now;
+    } else if (now - known.changed > limit_) {
+      verdict.silent.push_back(member);
+    }
+  }
+
+  const bool looksLikePauseOfAll = verdict.silent.size() > 1 && verdict.silent.size() * 2 > others.size();
+  if (looksLikePauseOfAll && !graceGiven_) {
+    graceGiven_ = true;
+    for (const Member& member : verdict.silent) known_[member.slot].changed = now;
+    verdict.silent.clear();
+  } else if (verdict.silent.empty() && !verdict.beating.empty()) {
+    graceGiven_ = false;
+  }
+  return verdict;
+}
+
+}  // namespace ronde::detail

@@ -1,0 +1,228 @@
+#include "ipc/membership/registry.hpp"
+
+#include <algorithm>
+#include <ronde/error.hpp>
+#include <thread>
+
+#include "ipc/log.hpp"
+#include "ipc/sync/life_word.hpp"
+
+namespace ronde::detail {
+namespace {
+
+/// Ids: by arrival, then by name (specification, REGISTER).
+bool arrivedBefore(const ViewEntry& a, const ViewEntry& b) {
+  return a.arrival != b.arrival ? a.arrival < b.arrival : a.name.view() < b.name.view();
+}
+
+bool has(std::span<const Leaving> list, Member member) {
+  return std::any_of(list.begin(), list.end(), [&](const Leaving& one) { return one.member == member; });
+}
+
+std::uint64_t monotonicNs() {
+  return static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now().time_since_epoch()).count());
+}
+
+}  // namespace
+
+Member Registry::claim(const ShortName& name, Deadline deadline) const {
+  for (;;) {
+    int departed = 0;
+    const auto self = tryClaim(name, departed);
+    if (self) return *self;
+    if (departed == 0 || deadline.passed()) {
+      throw Error(Errc::groupFull,
+                  "the group's " + std::to_string(segment_.geometry().capacity) + " slots are all in use (" +
+                      std::to_string(departed) + " of them by former members whose last messages were not taken "
+                      "yet); found the group with a larger Options::capacity (RONDE_CAPACITY)");
+    }
+    // The members free slots when they wake.
+    for (std::uint32_t slot = 0; slot < segment_.geometry().capacity; ++slot) segment_.slot(slot).service.wake();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+std::optional<Member> Registry::tryClaim(const ShortName& name, int& departed) const {
+  for (std::uint32_t slot = 0; slot < segment_.geometry().capacity; ++slot) {
+    // A slot in phase joining whose file lock is free was left by a joiner that died.
+    const auto claimable = [&] {
+      const Phase phase = wordOf(slot).phase;
+      if (phase == Phase::departed) ++departed;
+      return phase == Phase::free || phase == Phase::joining;
+    };
+    if (!claimable() || !segment_.claimSlot(slot)) continue;
+    if (!claimable()) {  // it changed hands before we had the file lock
+      segment_.releaseSlot(slot);
+      continue;
+    }
+    SlotTableState& table = segment_.slot(slot);
+    const std::uint32_t incarnation = std::max(1U, wordOf(slot).incarnation + 1);
+    const ProcessIdentity identity = ProcessIdentity::ofThisProcess();
+    table.pid = identity.pid;
+    table.pidNamespace = identity.pidNamespace;
+    table.startTime = identity.startTime;
+    table.name = name;
+    table.arrival = 0;
+    table.joinedView.store(0, std::memory_order_relaxed);
+    table.departedView.store(0, std::memory_order_relaxed);
+    for (Word64* word : {&table.beats, &table.beatAtNs, &table.clock, &table.sent, &table.received}) {
+      word->store(0, std::memory_order_relaxed);
+    }
+    table.life.store(0, std::memory_order_relaxed);
+    setWord(slot, {incarnation, Phase::joining, {}});
+    const Member self{slot, incarnation};
+    try {
+      segment_.reserveBlock(slot);
+    } catch (...) {
+      abandon(self);
+      throw;
+    }
+    return self;
+  }
+  return std::nullopt;
+}
+
+void Registry::abandon(Member self) const {
+  setWord(self.slot, {self.incarnation, Phase::free, {}});
+  segment_.releaseSlot(self.slot);
+}
+
+std::vector<Leaving> Registry::findDead(const Liveness& liveness, bool thorough) const {
+  std::vector<Leaving> dead;
+  for (std::uint32_t slot = 0; slot < segment_.geometry().capacity; ++slot) {
+    const SlotWord word = wordOf(slot);
+    if (word.phase == Phase::active && liveness.isDead(slot, thorough)) {
+      dead.push_back({{slot, word.incarnation}, Departure::died});
+    }
+  }
+  return dead;
+}
+
+Admission Registry::admit(const MemberContext& context, const ShortName& name, Deadline deadline) const {
+  // System calls stay outside the lock: a death that happens after this is found by the service threads.
+  std::vector<Leaving> dead = findDead(context.liveness, true);
+  SlotLock& lock = segment_.control().registryLock;
+  if (!holdsLock(lock.lock(context.self, context.liveness, deadline))) return Admission::noLock;
+  const SlotLockGuard guard(lock);
+
+  const auto current = views_.current();
+  if (!current) return Admission::corrupt;
+  std::size_t arrived = 0;
+  bool anyMemberLives = current->number == 0;
+  for (std::uint32_t slot = 0; slot < segment_.geometry().capacity; ++slot) {
+    const SlotWord word = wordOf(slot);
+    const Member member{slot, word.incarnation};
+    if (word.phase != Phase::active || member == context.self) continue;
+    const bool isDead = has(dead, member) || context.liveness.isDead(slot, false);
+    if (isDead && !has(dead, member)) dead.push_back({member, Departure::died});
+    if (isDead) continue;
+    if (segment_.slot(slot).name == name) return Admission::nameTaken;
+    if (current->contains(member)) anyMemberLives = true;
+    ++arrived;
+  }
+  if (!anyMemberLives) return Admission::groupDead;
+
+  for (const Leaving& one : dead) {
+    segment_.slot(one.member.slot).departedView.store(current->number == 0 ? 0 : current->number + 1);
+    setWord(one.member.slot, {one.member.incarnation, Phase::departed, one.reason});
+  }
+  segment_.slot(context.self.slot).arrival = monotonicNs();
+  setWord(context.self.slot, {context.self.incarnation, Phase::active, {}});
+  if (current->number == 0 && arrived + 1 < segment_.geometry().expected) return Admission::waiting;
+  installNext(*current, current->number == 0, context.self);
+  return Admission::admitted;
+}
+
+bool Registry::remove(const MemberContext& context, std::span<const Leaving> leaving, Deadline deadline) const {
+  SlotLock& lock = segment_.control().registryLock;
+  if (!holdsLock(lock.lock(context.self, context.liveness, deadline))) return false;
+  const SlotLockGuard guard(lock);
+  const auto current = views_.current();
+  if (!current) return false;
+  for (const auto& [member, reason] : leaving) {
+    const SlotWord word = wordOf(member.slot);
+    if (word.incarnation != member.incarnation || word.phase != Phase::active) continue;
+    segment_.slot(member.slot).departedView.store(current->contains(member) ? current->number + 1 : 0);
+    // From this store on the member is refused everywhere. SYNC: departure.
+    setWord(member.slot, {member.incarnation, Phase::departed, reason});
+  }
+  return current->number > 0 && installNext(*current, false, std::nullopt);
+}
+
+bool Registry::installNext(const ViewData& current, bool founding, std::optional<Member> joining) const {
+  ViewData next;
+  next.number = current.number + 1;
+  next.departures = current.departures;
+  const auto entryOf = [&](Member member) {
+    const SlotTableState& table = segment_.slot(member.slot);
+    return ViewEntry{member.slot, member.incarnation, table.arrival, table.name};
+  };
+  for (const ViewEntry& entry : current.members) {
+    const SlotWord word = wordOf(entry.slot);
+    if (word.incarnation == entry.incarnation && word.phase == Phase::active) {
+      next.members.push_back(entry);
+    } else {
+      // Covers a departure whose proposer died before it could install the view.
+      segment_.slot(entry.slot).departedView.store(next.number);
+      next.departures.push_back(
+          {entry.slot, entry.incarnation, next.number, static_cast<std::uint64_t>(word.departure), entry.name});
+    }
+  }
+  if (founding) {
+    for (std::uint32_t slot = 0; slot < segment_.geometry().capacity; ++slot) {
+      const SlotWord word = wordOf(slot);
+      if (word.phase == Phase::active) next.members.push_back(entryOf({slot, word.incarnation}));
+    }
+    std::sort(next.members.begin(), next.members.end(), arrivedBefore);
+  } else if (joining && !current.contains(*joining)) {
+    next.members.push_back(entryOf(*joining));
+  }
+  if (next.members.size() == current.members.size() && next.departures.size() == current.departures.size()) {
+    return false;
+  }
+  const auto excess = static_cast<std::ptrdiff_t>(next.departures.size()) - View::kRememberedDepartures;
+  if (excess > 0) next.departures.erase(next.departures.begin(), next.departures.begin() + excess);
+
+  for (const ViewEntry& entry : next.members) {
+    Word64& joined = segment_.slot(entry.slot).joinedView;
+    if (joined.load(std::memory_order_relaxed) == 0) joined.store(next.number, std::memory_order_release);
+  }
+  views_.install(next);
+  return true;
+}
+
+void Registry::reclaim(const MemberContext& context, std::uint32_t slot, bool drained) const {
+  const SlotWord word = wordOf(slot);
+  if (word.phase != Phase::departed || !drained || !context.liveness.isDeserted(slot)) return;
+  SlotLock& lock = segment_.control().registryLock;
+  if (!holdsLock(lock.tryLock(context.self, context.liveness))) return;
+  const SlotLockGuard guard(lock);
+  const std::uint64_t cleaned = segment_.control().cleanedView.load(std::memory_order_acquire);
+  if (wordOf(slot).pack() != word.pack() || segment_.slot(slot).departedView.load() > cleaned) return;
+  setWord(slot, {word.incarnation, Phase::free, {}});
+}
+
+int Registry::arrivedCount(const Liveness& liveness) const {
+  int count = 0;
+  for (std::uint32_t slot = 0; slot < segment_.geometry().capacity; ++slot) {
+    if (wordOf(slot).phase == Phase::active && !liveness.isDead(slot, true)) ++count;
+  }
+  return count;
+}
+
+std::string Registry::arrivedNames(const Liveness& liveness) const {
+  std::vector<ViewEntry> arrived;
+  for (std::uint32_t slot = 0; slot < segment_.geometry().capacity; ++slot) {
+    const SlotTableState& table = segment_.slot(slot);
+    if (wordOf(slot).phase != Phase::active || liveness.isDead(slot, true)) continue;
+    arrived.push_back({slot, 0, table.arrival, table.name});
+  }
+  std::sort(arrived.begin(), arrived.end(), arrivedBefore);
+  std::string text;
+  for (const ViewEntry& entry : arrived) {
+    text += (text.empty() ? "" : ", ") + std::string(entry.name.view());
+  }
+  return text;
+}
+
+}  // namespace ronde::detail

@@ -1,0 +1,61 @@
+#include "ipc/membership/roster.hpp"
+
+namespace ronde::detail {
+namespace {
+
+constexpr std::size_t kNamesKept = 4096;
+
+}  // namespace
+
+std::shared_ptr<const ViewData> Roster::current() {
+  const std::lock_guard guard(mutex_);
+  if (current_->number != views_.number()) {
+    auto view = views_.current();
+    if (!view) return nullptr;
+    remember(*view);
+    current_ = std::make_shared<const ViewData>(std::move(*view));
+  }
+  return current_;
+}
+
+void Roster::remember(const ViewData& view) {
+  if (names_.size() > kNamesKept) names_.clear();
+  for (const auto& entry : view.departures) names_[key({entry.slot, entry.incarnation})] = entry.name;
+  for (const auto& entry : view.members) names_[key({entry.slot, entry.incarnation})] = entry.name;
+}
+
+void Roster::adopt(const ViewData& view) {
+  const std::lock_guard guard(mutex_);
+  for (auto& word : adoptedBySlot_) word.store(0, std::memory_order_relaxed);
+  for (std::size_t id = 0; id < adoptedById_.size(); ++id) {
+    const Member member = id < view.members.size() ? view.memberAt(id) : Member{};
+    adoptedById_[id].store(member.incarnation == 0 ? 0 : key(member), std::memory_order_release);
+    if (member.incarnation != 0) {
+      adoptedBySlot_[member.slot].store((std::uint64_t{member.incarnation} << 32) | (id + 1),
+                                        std::memory_order_release);
+    }
+  }
+  adoptedSize_.store(static_cast<int>(view.members.size()), std::memory_order_release);
+  adoptedNumber_.store(view.number, std::memory_order_release);
+}
+
+Member Roster::memberOf(MemberId id) const {
+  if (id < 0 || id >= kMaxMembers) return {};
+  const std::uint64_t word = adoptedById_[static_cast<std::size_t>(id)].load(std::memory_order_acquire);
+  return {static_cast<std::uint32_t>(word), static_cast<std::uint32_t>(word >> 32)};
+}
+
+MemberId Roster::idOf(Member member) const {
+  if (member.slot >= kMaxMembers) return kUnknownId;
+  const std::uint64_t word = adoptedBySlot_[member.slot].load(std::memory_order_acquire);
+  if ((word >> 32) != member.incarnation || word == 0) return kUnknownId;
+  return static_cast<MemberId>(word & 0xffffffff) - 1;
+}
+
+ShortName Roster::nameOf(Member member) {
+  const std::lock_guard guard(mutex_);
+  const auto found = names_.find(key(member));
+  return found == names_.end() ? ShortName() : found->second;
+}
+
+}  // namespace ronde::detail

@@ -1,0 +1,216 @@
+#include "ipc/protocol/barrier.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bitset>
+
+namespace ronde::detail {
+namespace {
+
+using Slots = std::bitset<kMaxMembers>;
+
+constexpr std::chrono::milliseconds kGiveUpLimit{100};
+
+/// The barrier's state while its lock is held. The round in progress is `round` + 1; it is open once somebody has
+/// arrived. Every step leaves a state from which the next holder can go on.
+class OpenState {
+ public:
+  OpenState(const MemberContext& context, Deadline deadline)
+      : context_(context), state_(context.segment.control().barrier) {
+    const LockResult result = state_.lock.lock(context.self, context.liveness, deadline);
+    locked_ = holdsLock(result);
+    if (result == LockResult::ownerDied) forgetUnfinishedVerdicts();
+    if (!locked_) refusal_ = refusalOf(result);
+  }
+  OpenState(const OpenState&) = delete;
+  OpenState& operator=(const OpenState&) = delete;
+  ~OpenState() {
+    if (locked_) state_.lock.unlock();
+    // Nothing is woken under the lock. The unlock is the read-modify-write that WakeWord asks for.
+    for (std::uint32_t slot = 0; slot < capacity() && toWake_.any(); ++slot) {
+      if (toWake_.test(slot)) context_.ring(slot);
+    }
+  }
+
+  [[nodiscard]] bool isLocked() const { return locked_; }
+  [[nodiscard]] Status refusal() const { return refusal_; }
+  [[nodiscard]] BarrierState& state() const { return state_; }
+  [[nodiscard]] std::uint64_t round() const { return state_.round.load(std::memory_order_relaxed) + 1; }
+
+  [[nodiscard]] bool hasArrived(std::uint32_t slot) const {
+    return state_.arrived[slot] == round() && phaseOf(slot) == Phase::active;
+  }
+  [[nodiscard]] std::uint32_t arrivals() const {
+    std::uint32_t count = 0;
+    for (std::uint32_t slot = 0; slot < capacity(); ++slot) count += hasArrived(slot) ? 1 : 0;
+    return count;
+  }
+  [[nodiscard]] bool belongsToRound(std::uint32_t slot) const {
+    if (state_.everybody == 0) return phaseOf(slot) == Phase::active;
+    const std::uint64_t joined = context_.segment.slot(slot).joinedView.load(std::memory_order_acquire);
+    return phaseOf(slot) == Phase::active && joined != 0 && joined <= state_.startView;
+  }
+
+  void complete() {
+    noteWake();
+    state_.round.store(round(), std::memory_order_seq_cst);  // THE end of the round
+  }
+
+  void fail(Status why, const Slots& concerned) {
+    BarrierFailureEntry& entry = state_.failures[round() % kBarrierFailures];
+    entry.round = round();
+    entry.startView = state_.startView;
+    entry.failView = context_.views.number();
+    std::fill(std::begin(entry.slots), std::end(entry.slots), 0);
+    for (std::uint32_t slot = 0; slot < capacity(); ++slot) {
+      if (concerned.test(slot)) entry.slots[slot / 64] |= 1ULL << (slot % 64);
+    }
+    for (std::uint32_t slot = 0; slot < capacity(); ++slot) {
+      if (state_.arrived[slot] == round()) {
+        state_.verdict[slot] = (round() << 8) | static_cast<std::uint64_t>(why);
+      }
+    }
+    complete();
+  }
+
+ private:
+  [[nodiscard]] std::uint32_t capacity() const { return context_.segment.geometry().capacity; }
+  [[nodiscard]] Phase phaseOf(std::uint32_t slot) const {
+    return SlotWord::unpack(context_.segment.slot(slot).word.load(std::memory_order_seq_cst)).phase;
+  }
+  /// A holder that died while failing a round may have written some verdicts: without its last store they do not count.
+  void forgetUnfinishedVerdicts() {
+    for (std::uint32_t slot = 0; slot < capacity(); ++slot) {
+      if (state_.verdict[slot] >> 8 == round()) state_.verdict[slot] = 0;
+    }
+  }
+  void noteWake() {
+    for (std::uint32_t slot = 0; slot < capacity(); ++slot) toWake_.set(slot, state_.arrived[slot] == round());
+    toWake_.reset(context_.self.slot);
+  }
+
+  const MemberContext& context_;
+  BarrierState& state_;
+  bool locked_ = false;
+  Status refusal_ = Status::ok;
+  Slots toWake_;
+};
+
+}  // namespace
+
+Outcome Barrier::synchronize(std::uint32_t n, Deadline deadline) {
+  Outcome outcome;
+  const std::unique_lock turn(turn_, deadline.remaining());
+  if (!turn) {
+    outcome.status = Status::timeout;
+    return outcome;
+  }
+  const Word64& finished = context_.segment.control().barrier.round;
+  for (;;) {
+    const auto view = context_.views.current();
+    if (!view) {
+      outcome.status = Status::segmentCorrupt;
+      return outcome;
+    }
+    outcome.view = view->number;
+    const Arrival arrival = arrive(n, *view, deadline);
+    if (arrival.status != Status::ok && arrival.status != Status::staleView) {
+      outcome.status = arrival.status;
+      return outcome;
+    }
+    outcome.status = context_.wait(deadline, [&] { return finished.load(std::memory_order_seq_cst) >= arrival.round; });
+    if (outcome.status == Status::stopped || outcome.status == Status::evicted) return outcome;
+    if (arrival.status == Status::staleView) {  // that was a round of others
+      if (outcome.status == Status::timeout) return outcome;
+      continue;
+    }
+    if (outcome.status == Status::timeout) giveUp(arrival.round);
+    return outcomeOf(arrival.round, *view);
+  }
+}
+
+Barrier::Arrival Barrier::arrive(std::uint32_t n, const ViewData& view, Deadline deadline) const {
+  OpenState open(context_, deadline);
+  if (!open.isLocked()) return {open.refusal(), 0};
+  const Status standing = context_.standing();
+  if (standing != Status::ok) return {standing, 0};
+  BarrierState& state = open.state();
+  const std::uint64_t round = open.round();
+  const auto self = context_.self.slot;
+  const auto size = static_cast<std::uint32_t>(view.members.size());
+
+  if (open.arrivals() == 0) {
+    // The view may have moved on since the caller looked; then the round before this one is its to wait for: none.
+    if (n == 0 && context_.views.number() != view.number) return {Status::staleView, round - 1};
+    state.needed = n == 0 ? size : n;
+    state.everybody = n == 0 ? 1 : 0;
+    state.startView = view.number;
+  } else if (n == 0 && state.everybody != 0) {
+    if (!open.belongsToRound(self)) return {Status::staleView, round};
+  } else if (state.needed != (n == 0 ? size : n)) {
+    state.arrived[self] = round;
+    open.fail(Status::mismatch, {});
+    return {Status::ok, round};
+  }
+  state.arrived[self] = round;
+  if (open.arrivals() >= state.needed) open.complete();
+  return {Status::ok, round};
+}
+
+void Barrier::giveUp(std::uint64_t round) const {
+  OpenState open(context_, Deadline::in(kGiveUpLimit));
+  if (!open.isLocked() || open.round() != round) return;
+  Slots missing;
+  for (std::uint32_t slot = 0; slot < context_.segment.geometry().capacity; ++slot) {
+    missing.set(slot, open.belongsToRound(slot) && !open.hasArrived(slot));
+  }
+  open.fail(Status::timeout, missing);
+}
+
+Outcome Barrier::outcomeOf(std::uint64_t round, const ViewData& view) const {
+  Outcome outcome;
+  outcome.view = view.number;
+  const BarrierState& state = context_.segment.control().barrier;
+  // Ours alone until we arrive again. SYNC: barrier-round.
+  if (state.round.load(std::memory_order_seq_cst) < round) {
+    outcome.status = Status::timeout;  // the lock was not to be had: we are still counted, and say so to nobody
+    return outcome;
+  }
+  const std::uint64_t verdict = state.verdict[context_.self.slot];
+  if (verdict >> 8 != round) return outcome;
+  outcome.status = static_cast<Status>(verdict & 0xff);
+
+  const OpenState open(context_, Deadline::in(kGiveUpLimit));
+  const BarrierFailureEntry& entry = state.failures[round % kBarrierFailures];
+  if (!open.isLocked() || entry.round != round) return outcome;  // more than eight failures ago
+  for (std::size_t id = 0; id < view.members.size(); ++id) {
+    const std::uint32_t slot = view.members[id].slot;
+    if ((entry.slots[slot / 64] >> (slot % 64) & 1) == 0) continue;
+    (outcome.status == Status::timeout ? outcome.missing : outcome.failed).insert(static_cast<MemberId>(id));
+  }
+  return outcome;
+}
+
+bool Barrier::onViewChange(const MemberContext& context, const ViewData& view) {
+  OpenState open(context, Deadline::in(kGiveUpLimit));
+  if (!open.isLocked()) return false;
+  BarrierState& state = open.state();
+  for (std::uint32_t slot = 0; slot < context.segment.geometry().capacity; ++slot) {
+    const auto word = SlotWord::unpack(context.segment.slot(slot).word.load(std::memory_order_seq_cst));
+    if (word.phase != Phase::active) state.arrived[slot] = 0;  // or the next member there would count as arrived
+  }
+  if (open.arrivals() == 0) return true;
+
+  Slots gone;
+  for (const DepartureEntry& departure : view.departures) {
+    if (departure.view > state.startView && departure.slot < kMaxMembers) gone.set(departure.slot);
+  }
+  std::uint32_t living = 0;
+  for (std::uint32_t slot = 0; slot < context.segment.geometry().capacity; ++slot) {
+    living += open.belongsToRound(slot) ? 1 : 0;
+  }
+  if (gone.any() && living < state.needed) open.fail(Status::peerFailed, gone);
+  return true;
+}
+
+}  // namespace ronde::detail

@@ -1,0 +1,211 @@
+#include "ipc/protocol/messaging.hpp"
+
+#include <algorithm>
+
+namespace ronde::detail {
+namespace {
+
+/// Waits for room end at least this often, to notice a stop or the death of the addressee.
+constexpr std::chrono::milliseconds kRoomSlice{10};
+
+}  // namespace
+
+template <class Attempt>
+Status Messaging::pushWithRoom(const Mailbox& mailbox, Member to, std::size_t bytes, FullPolicy policy,
+                               Deadline deadline, Attempt attempt) {
+  for (;;) {
+    switch (attempt()) {
+      case PushResult::pushed: return Status::ok;
+      case PushResult::refused: {
+        const Status standing = context_.standing();
+        return standing != Status::ok ? standing : Status::staleView;
+      }
+      case PushResult::noLock: return Status::timeout;
+      case PushResult::ownerStopped: return Status::peerStopped;
+      case PushResult::corrupt: return Status::mailboxCorrupt;
+      case PushResult::full: break;
+    }
+    if (policy != FullPolicy::block || deadline.passed()) return Status::full;
+    WaitPlan plan = context_.waitPlan();
+    plan.slice = kRoomSlice;
+    Status standing = Status::ok;
+    waitUntil(mailbox.room(), plan, deadline, [&] {
+      standing = context_.standing();
+      return standing != Status::ok || mailbox.looksRoomy(bytes) || !context_.isActive(to);
+    });
+    if (standing != Status::ok) return standing;
+  }
+}
+
+Messaging::Sent Messaging::sendTo(std::span<const std::byte> payload, LamportTime stamp, Member to,
+                                  FullPolicy policy, Deadline deadline) {
+  Sent sent;
+  const Envelope envelope{context_.self, Kind::sendTo, stamp, context_.views.number(), nextSequence()};
+  const Mailbox mailbox = mailboxOf(to);
+  if (payload.size() <= kCarBytes) {
+    sent.outcome.status = pushWithRoom(mailbox, to, payload.size(), policy, deadline,
+                                       [&] { return mailbox.pushWhole(envelope, payload, deadline); });
+  } else {
+    const std::unique_lock train(trains_[to.slot], deadline.remaining());
+    if (!train) {
+      sent.outcome.status = Status::timeout;
+      return sent;
+    }
+    for (std::size_t offset = 0; offset < payload.size() && sent.outcome.ok(); offset += kCarBytes) {
+      const auto part = payload.subspan(offset, std::min(kCarBytes, payload.size() - offset));
+      const TrainPart where{static_cast<std::uint32_t>(payload.size()), static_cast<std::uint32_t>(offset), 0};
+      // Once begun, a train waits for room in any case: it may be longer than the mailbox.
+      sent.outcome.status =
+          pushWithRoom(mailbox, to, part.size(), offset == 0 ? policy : FullPolicy::block, deadline,
+                       [&] { return mailbox.pushCar(envelope, part, where, deadline); });
+    }
+  }
+  if (sent.outcome.ok()) sent.handedOver = 1;
+  if (sent.outcome.status == Status::full) mailbox.countRefused();
+  if (sent.outcome.status == Status::full && policy == FullPolicy::drop) {
+    sent.outcome.status = Status::ok;
+    sent.dropped = 1;
+  }
+  return sent;
+}
+
+Messaging::Sent Messaging::sendToAll(std::span<const std::byte> payload, LamportTime stamp, Kind kind,
+                                     FullPolicy policy, Deadline deadline) {
+  Sent sent;
+  const std::unique_lock turn(broadcasts_, deadline.remaining());
+  if (!turn) {
+    sent.outcome.status = Status::timeout;
+    return sent;
+  }
+  const auto view = roster_.current();
+  if (!view) {
+    sent.outcome.status = Status::segmentCorrupt;
+    return sent;
+  }
+  sent.outcome.view = view->number;
+
+  targets_.clear();
+  addressees_.clear();
+  waiting_.clear();
+  for (std::size_t id = 0; id < view->members.size(); ++id) {
+    const Member member = view->memberAt(id);
+    if (member == context_.self && kind != Kind::publish) continue;
+    targets_.push_back({member, static_cast<MemberId>(id)});
+    addressees_.push_back(member);
+  }
+  if (targets_.empty()) return sent;
+
+  const auto length = static_cast<std::uint32_t>(payload.size());
+  const auto block = allocateBlock(length, policy, deadline, sent.outcome.status);
+  if (!block) {
+    for (const std::uint32_t slot : outbox_.slotsInTheWay()) {
+      for (const auto& [member, id] : targets_) {
+        if (member.slot == slot) sent.outcome.missing.insert(id);
+      }
+    }
+    if (sent.outcome.status == Status::full && policy == FullPolicy::drop) {
+      sent.outcome.status = Status::ok;
+      sent.dropped = targets_.size();
+    }
+    return sent;
+  }
+  const Envelope envelope{context_.self, kind, stamp, view->number, nextSequence()};
+  outbox_.commit(*block, envelope, payload, addressees_);
+
+  const bool byValue = payload.size() <= kInlineBroadcast;
+  const auto deliver = [&](const Target& target, FullPolicy how) {
+    const Mailbox mailbox = mailboxOf(target.member);
+    const Status status = pushWithRoom(mailbox, target.member, payload.size(), how, deadline, [&] {
+      return byValue ? mailbox.pushWhole(envelope, payload, deadline)
+                     : mailbox.pushReference(envelope, block->position(), length, deadline);
+    });
+    if (status == Status::ok) {
+      // Whoever finishes this broadcast for us after a death up to here hands it over once more; receivers know.
+      if (byValue) block->settle(target.member.slot, Share::taken);
+      sent.outcome.acknowledged.insert(target.id);
+      ++sent.handedOver;
+    }
+    return status;
+  };
+  const auto giveUp = [&](const Target& target, Status why) {
+    block->settle(target.member.slot, Share::withdrawn);
+    if (why == Status::full) mailboxOf(target.member).countRefused();
+    if (why == Status::staleView) {
+      sent.outcome.failed.insert(target.id);
+    } else if (why == Status::full && policy == FullPolicy::drop) {
+      ++sent.dropped;
+    } else {
+      sent.outcome.missing.insert(target.id);
+      sent.outcome.status = why;
+    }
+  };
+  // First everybody who has room, so that a full mailbox delays nobody else's copy; then the others.
+  for (const Target& target : targets_) {
+    const Status status = deliver(target, FullPolicy::fail);
+    if (status == Status::full && policy == FullPolicy::block) {
+      waiting_.push_back(target);
+    } else if (status != Status::ok) {
+      giveUp(target, status);
+    }
+  }
+  for (const Target& target : waiting_) {
+    const Status status = deliver(target, FullPolicy::block);
+    if (status != Status::ok) giveUp(target, status);
+  }
+  block->setPhase(byValue ? BlockPhase::done : BlockPhase::handedOver);
+  return sent;
+}
+
+std::optional<Block> Messaging::allocateBlock(std::uint32_t length, FullPolicy policy, Deadline deadline,
+                                              Status& refusal) {
+  auto block = outbox_.allocate(length);
+  if (block) return block;
+  if (policy != FullPolicy::block) {
+    refusal = Status::full;
+    return block;
+  }
+  // Addressees ring our doorbell when they give a block back.
+  refusal = context_.wait(deadline, [&] {
+    block = outbox_.allocate(length);
+    return block.has_value();
+  });
+  if (refusal == Status::timeout) refusal = Status::full;
+  return block;
+}
+
+Status Messaging::pushReference(const Envelope& envelope, const Block& block, std::uint32_t length, Member to,
+                                Deadline deadline) {
+  const Mailbox mailbox = mailboxOf(to);
+  return pushWithRoom(mailbox, to, 0, FullPolicy::block, deadline,
+                      [&] { return mailbox.pushReference(envelope, block.position(), length, deadline); });
+}
+
+bool Messaging::isGoneForGood(Member member) const {
+  const SlotTableState& table = context_.segment.slot(member.slot);
+  const auto word = SlotWord::unpack(table.word.load(std::memory_order_seq_cst));
+  if (word.incarnation != member.incarnation || word.phase == Phase::free) return true;
+  // What it had committed is delivered by the clean-up of the view that it is missing in.
+  return word.phase == Phase::departed &&
+         context_.segment.control().cleanedView.load(std::memory_order_seq_cst) >= table.departedView.load();
+}
+
+Status Messaging::receive(const Wanted& wanted, Sink& sink, Deadline deadline, Taken& taken) {
+  for (;;) {
+    // Asked before looking, so that what came before the departure is found by the look.
+    const bool gone = !wanted.anything && isGoneForGood(wanted.from);
+    taken = inbox_.take(wanted, sink);
+    if (taken.status == TakeStatus::corrupt) return Status::mailboxCorrupt;
+    if (taken.status == TakeStatus::taken) {
+      // A read-modify-write lies between giving back and this look at the sender's sleepers.
+      if (taken.byReference) context_.ring(taken.envelope.sender.slot);
+      return Status::ok;
+    }
+    if (gone) return Status::peerFailed;
+    const Status status = context_.wait(deadline, [&] {
+      return inbox_.hasNews(taken.lookedUpTo) || (!wanted.anything && isGoneForGood(wanted.from));
+    });
+    if (status != Status::ok) return status;
+  }
+}
+
+}  // namespace ronde::detail

@@ -1,0 +1,168 @@
+#include "ipc/protocol/token_ring.hpp"
+
+#include <algorithm>
+
+namespace ronde::detail {
+namespace {
+
+/// A thread that waits for another one of its process looks for a stop this often.
+constexpr std::chrono::milliseconds kTurnSlice{20};
+
+}  // namespace
+
+Status TokenRing::takeTurn(Deadline deadline) {
+  if (turn_.try_acquire()) return Status::ok;
+  do {
+    const Status standing = context_.standing();
+    if (standing != Status::ok) return standing;
+    if (turn_.try_acquire_for(std::min<std::chrono::nanoseconds>(deadline.remaining(), kTurnSlice))) return Status::ok;
+  } while (!deadline.passed());
+  return Status::timeout;
+}
+
+TokenRing::Grant TokenRing::entered(const Grant& grant) {
+  heldFence_.store(grant.fence, std::memory_order_release);
+  return grant;
+}
+
+TokenRing::Grant TokenRing::request(Deadline deadline) {
+  Grant grant;
+  grant.status = takeTurn(deadline);
+  if (grant.status != Status::ok) return grant;
+  if (tryEnter(grant)) return entered(grant);
+
+  // Announced before the token is looked at again: whoever releases meanwhile sees the wish or leaves a reserve that
+  // we see. SYNC: token-wants.
+  wants(context_.self.slot).store(1, std::memory_order_seq_cst);
+  const Status status = context_.wait(deadline, [&] { return tryEnter(grant); });
+  wants(context_.self.slot).store(0, std::memory_order_seq_cst);
+  if (status == Status::ok) return entered(grant);
+  if (!withdraw()) {
+    // It came at the last moment.
+    grant = {Status::ok, token().fence, context_.segment.slot(context_.self.slot).tokenFrom.load() - 1};
+    entered(grant);
+    if (status == Status::timeout) return grant;
+    static_cast<void>(release(grant.fence));  // stopped: pass it on; this gives the turn back, too
+    return {status, 0, 0};
+  }
+  turn_.release();
+  grant.status = status;
+  return grant;
+}
+
+TokenRing::Grant TokenRing::tryRequest() {
+  Grant grant;
+  if (!turn_.try_acquire()) return {Status::empty, 0, 0};
+  if (tryEnter(grant)) return entered(grant);
+  turn_.release();
+  const Status standing = context_.standing();
+  return {standing == Status::ok ? Status::empty : standing, 0, 0};
+}
+
+bool TokenRing::tryEnter(Grant& grant) {
+  std::uint64_t seen = word().load(std::memory_order_seq_cst);
+  const Token token = Token::unpack(seen);
+  const std::uint32_t self = context_.self.slot + 1;
+  if (token.held && token.holder != self) return false;
+  // The standing is asked after the word was read: an eviction after this changes the word (repair number), so that
+  // the CAS fails, or finds us as the holder and moves the token on. SYNC: token-repair.
+  if (token.holder == 0 || token.fence >= Token::kMaxFence || context_.standing() != Status::ok) return false;
+  if (token.held) {
+    grant = {Status::ok, token.fence, context_.segment.slot(context_.self.slot).tokenFrom.load() - 1};
+    return true;
+  }
+  const Token ours{token.fence + 1, token.repair, true, self};
+  if (!word().compare_exchange_strong(seen, ours.pack(), std::memory_order_seq_cst)) return false;
+  grant = {Status::ok, ours.fence, token.holder - 1};
+  return true;
+}
+
+bool TokenRing::withdraw() {
+  // A member that releases now may have seen our wish already: changing the word makes its hand-over fail.
+  for (;;) {
+    std::uint64_t seen = word().load(std::memory_order_seq_cst);
+    Token token = Token::unpack(seen);
+    if (token.held && token.holder == context_.self.slot + 1) return false;
+    ++token.repair;
+    if (word().compare_exchange_strong(seen, token.pack(), std::memory_order_seq_cst)) return true;
+  }
+}
+
+std::uint32_t TokenRing::successor(const ViewData& view, bool& wanting) const {
+  const std::size_t size = view.members.size();
+  const auto self = static_cast<std::size_t>(std::max(0, view.idOf(context_.self)));
+  for (std::size_t step = 1; step < size; ++step) {
+    const Member next = view.memberAt((self + step) % size);
+    if (wants(next.slot).load(std::memory_order_seq_cst) != 0 && context_.isActive(next)) {
+      wanting = true;
+      return next.slot;
+    }
+  }
+  wanting = false;
+  return size == 0 ? context_.self.slot : view.members[(self + 1) % size].slot;
+}
+
+TokenRing::Handover TokenRing::release(std::uint64_t fence) {
+  std::uint64_t held = fence;
+  // One of several callers (an explicit release, a guard, stop) gives it back.
+  if (fence == 0 || !heldFence_.compare_exchange_strong(held, 0, std::memory_order_acq_rel)) {
+    return {Status::empty, 0};
+  }
+  for (;;) {
+    std::uint64_t seen = word().load(std::memory_order_seq_cst);
+    const Token token = Token::unpack(seen);
+    if (!token.held || token.holder != context_.self.slot + 1 || token.fence != fence) {
+      turn_.release();
+      return {Status::evicted, 0};
+    }
+    const auto view = roster_.current();
+    if (!view) {
+      turn_.release();
+      return {Status::segmentCorrupt, 0};
+    }
+    bool wanting = false;
+    const std::uint32_t next = successor(*view, wanting);
+    const Token passed{wanting ? fence + 1 : fence, token.repair, wanting, next + 1};
+    context_.segment.slot(next).tokenFrom.store(context_.self.slot + 1, std::memory_order_relaxed);
+    if (!word().compare_exchange_strong(seen, passed.pack(), std::memory_order_seq_cst)) continue;
+    turn_.release();
+    if (wanting) {
+      context_.ring(next);
+    } else {
+      // Who announced its wish after our scan and saw the token held sleeps now. SYNC: token-wants.
+      for (std::size_t id = 0; id < view->members.size(); ++id) {
+        const std::uint32_t slot = view->members[id].slot;
+        if (wants(slot).load(std::memory_order_seq_cst) != 0) context_.ring(slot);
+      }
+    }
+    return {Status::ok, next};
+  }
+}
+
+void TokenRing::onViewChange(const MemberContext& context, const ViewData& view) {
+  if (view.members.empty()) return;
+  Word64& word = context.segment.control().token;
+  for (;;) {
+    std::uint64_t seen = word.load(std::memory_order_seq_cst);
+    Token token = Token::unpack(seen);
+    ++token.repair;
+    const bool holderStays = std::any_of(view.members.begin(), view.members.end(), [&](const ViewEntry& entry) {
+      return entry.slot + 1 == token.holder && context.isActive({entry.slot, entry.incarnation});
+    });
+    if (token.holder == 0) {
+      token.holder = view.members.back().slot + 1;  // the last process starts the token (specification)
+    } else if (!holderStays) {
+      // To the ring successor of the one that is gone: the next in arrival order.
+      const std::uint32_t gone = token.holder - 1;
+      const std::uint64_t arrival =
+          gone < context.segment.geometry().capacity ? context.segment.slot(gone).arrival : 0;
+      const auto next = std::find_if(view.members.begin(), view.members.end(),
+                                     [&](const ViewEntry& entry) { return entry.arrival > arrival; });
+      token.holder = (next == view.members.end() ? view.members.front() : *next).slot + 1;
+      token.held = false;
+    }
+    if (word.compare_exchange_strong(seen, token.pack(), std::memory_order_seq_cst)) return;
+  }
+}
+
+}  // namespace ronde::detail

@@ -1,0 +1,159 @@
+#include "ipc/service_thread.hpp"
+
+#include <pthread.h>
+
+#include <csignal>
+
+#include "ipc/log.hpp"
+#include "ipc/protocol/cleanup.hpp"
+
+namespace ronde::detail {
+namespace {
+
+/// Waiting for the registry lock must not keep us from beating.
+constexpr std::chrono::milliseconds kLockLimit{20};
+/// Without futex_waitv deaths are looked for this often.
+constexpr std::chrono::milliseconds kPollSlice{20};
+
+}  // namespace
+
+ServiceThread::ServiceThread(MemberContext& context, Registry& registry, Callbacks callbacks)
+    : context_(context),
+      registry_(registry),
+      callbacks_(std::move(callbacks)),
+      judge_(context.segment.heartbeatInterval(), context.segment.heartbeatTimeout()) {
+  // The program's signal handlers run in its own threads.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  started_.wait();
+}
+
+ServiceThread::~ServiceThread() {
+  ending_.store(true, std::memory_order_seq_cst);
+  context_.segment.slot(context_.self.slot).service.wake();
+  thread_.join();
+}
+
+void ServiceThread::reportViewsAfter(std::uint64_t view) {
+  reportedView_.store(view, std::memory_order_seq_cst);
+  context_.segment.slot(context_.self.slot).service.wake();
+}
+
+void ServiceThread::run() {
+  SlotTableState& own = context_.segment.slot(context_.self.slot);
+  if (!life_.begin(own.life)) log::warn("the kernel refuses robust futexes; deaths will be seen later");
+  beat();
+  started_.count_down();
+
+  auto nextBeat = Clock::now() + context_.segment.heartbeatInterval();
+  while (!ending_.load(std::memory_order_seq_cst)) {
+    const bool isDue = Clock::now() >= nextBeat;
+    if (isDue) {
+      beat();
+      nextBeat = Clock::now() + context_.segment.heartbeatInterval();
+      if (callbacks_.beat) callbacks_.beat();
+    }
+    if (context_.isActive(context_.self)) {
+      removeDead(isDue);
+      if (isDue) judgeSilence();
+      cleanUp(context_, registry_);
+    }
+    reportViews();
+    if (!evictionReported_ && context_.standing() == Status::evicted) {
+      evictionReported_ = true;
+      context_.doorbell().wake();
+      if (callbacks_.evicted) callbacks_.evicted();
+    }
+    sleepUntil(nextBeat);
+  }
+  life_.end();
+}
+
+void ServiceThread::beat() {
+  SlotTableState& own = context_.segment.slot(context_.self.slot);
+  own.beatAtNs.store(static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now().time_since_epoch()).count()),
+                     std::memory_order_relaxed);
+  own.beats.fetch_add(1, std::memory_order_release);
+  if (!unnamedReported_ && !context_.segment.isNamed()) {
+    unnamedReported_ = true;
+    log::error("the segment's name was removed under the living group: newcomers will found another one");
+  }
+}
+
+void ServiceThread::removeDead(bool thorough) {
+  const auto dead = registry_.findDead(context_.liveness, thorough);
+  // Also where a proposer died between shutting a member out and installing the view without it.
+  bool unfinished = false;
+  if (thorough) {
+    if (const auto view = context_.views.current()) {
+      for (std::size_t id = 0; id < view->members.size(); ++id) {
+        unfinished = unfinished || !context_.isActive(view->memberAt(id));
+      }
+    }
+  }
+  if (dead.empty() && !unfinished) return;
+  if (registry_.remove(context_, dead, Deadline::in(kLockLimit))) {
+    for (const Leaving& one : dead) log::warn("slot {} died", one.member.slot);
+    context_.ringAll();
+  }
+}
+
+void ServiceThread::judgeSilence() {
+  std::vector<HeartObservation> hearts;
+  for (std::uint32_t slot = 0; slot < context_.segment.geometry().capacity; ++slot) {
+    const SlotTableState& table = context_.segment.slot(slot);
+    const auto word = SlotWord::unpack(table.word.load(std::memory_order_seq_cst));
+    if (slot == context_.self.slot || (word.phase != Phase::active && word.phase != Phase::joining)) continue;
+    hearts.push_back({{slot, word.incarnation}, table.beats.load(std::memory_order_acquire)});
+  }
+  const auto verdict = judge_.observe(Clock::now(), hearts);
+  for (const Member& member : verdict.beating) context_.liveness.noteSilent(member.slot, false);
+  for (const Member& member : verdict.silent) context_.liveness.noteSilent(member.slot, true);
+  if (!verdict.beating.empty() && callbacks_.heartbeats) callbacks_.heartbeats(verdict.beating);
+  if (verdict.silent.empty() || context_.segment.silencePolicy() != SilencePolicy::evict) return;
+
+  std::vector<Leaving> silent;
+  for (const Member& member : verdict.silent) {
+    if (context_.isActive(member)) silent.push_back({member, Departure::silent});
+  }
+  if (!silent.empty() && registry_.remove(context_, silent, Deadline::in(kLockLimit))) {
+    for (const Leaving& one : silent) log::warn("slot {} was silent and is evicted", one.member.slot);
+    context_.ringAll();
+  }
+}
+
+void ServiceThread::reportViews() {
+  const std::uint64_t number = context_.views.number();
+  std::uint64_t reported = reportedView_.load(std::memory_order_seq_cst);
+  if (number <= reported) return;
+  if (callbacks_.viewChanged) callbacks_.viewChanged(reported, number);
+  reportedView_.store(number, std::memory_order_seq_cst);
+}
+
+void ServiceThread::sleepUntil(Clock::time_point wakeAt) {
+  SlotTableState& own = context_.segment.slot(context_.self.slot);
+  watched_.clear();
+  watched_.push_back({&own.service.word, own.service.announce()});
+  // Ring order from our own slot, so that beyond the kernel's limit of words every member is still watched by some.
+  const std::uint32_t capacity = context_.segment.geometry().capacity;
+  for (std::uint32_t step = 1; step < capacity && watched_.size() < kFutexWaitAnyMax; ++step) {
+    const SlotTableState& other = context_.segment.slot((context_.self.slot + step) % capacity);
+    if (SlotWord::unpack(other.word.load(std::memory_order_seq_cst)).phase != Phase::active) continue;
+    const std::uint32_t life = other.life.load(std::memory_order_seq_cst);
+    if (LifeWord::saysDead(life)) return;  // died since we looked
+    watched_.push_back({&other.life, life});
+  }
+  const std::uint64_t number = context_.views.number();
+  if (ending_.load(std::memory_order_seq_cst) || number > reportedView_.load(std::memory_order_seq_cst)) return;
+  if (context_.standing() == Status::evicted && !evictionReported_) return;
+  const auto limit = std::chrono::nanoseconds(wakeAt - Clock::now());
+  if (!futexWaitAny(watched_, limit)) {
+    futexWait(own.service.word, watched_.front().expected, std::min<std::chrono::nanoseconds>(limit, kPollSlice));
+  }
+}
+
+}  // namespace ronde::detail

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <ronde/types.hpp>
+
+#include "ipc/sync/deadline.hpp"
+#include "ipc/sync/futex.hpp"
+
+namespace ronde::detail {
+
+/// What is known of the process that owns a lock.
+enum class OwnerState {
+  alive,
+  dead,     ///< its process is gone: its lock may be taken over
+  stopped,  ///< silent beyond the limit, and may not or cannot be killed
+};
+
+/// Answers for the owners of locks. The membership layer implements it; tests use a stub.
+class OwnerOracle {
+ public:
+  OwnerOracle() = default;
+  OwnerOracle(const OwnerOracle&) = delete;
+  OwnerOracle& operator=(const OwnerOracle&) = delete;
+  virtual ~OwnerOracle() = default;
+  /// Asked for the owner of a lock that somebody has waited for. May fence a silent owner (SIGKILL), so that it
+  /// can be reported dead.
+  virtual OwnerState ownerState(Member owner) = 0;
+};
+
+enum class [[nodiscard]] LockResult {
+  acquired,
+  ownerDied,  ///< acquired from a dead owner: what the lock protects may be half-written
+  timeout,
+  ownerStopped,  ///< not acquired: the owner is stopped and stays
+};
+
+inline bool holdsLock(LockResult result) {
+  return result == LockResult::acquired || result == LockResult::ownerDied;
+}
+
+/// A lock word in the segment. It names its owner, so that it can be taken over from a dead one; it holds no
+/// pointer and is on no list, so garbage in it can neither crash nor mislead anybody beyond this lock.
+///
+///   bit 31: somebody sleeps | bits 30..10: incarnation (low 21 bits) | bits 9..0: slot + 1 | all 0: free
+///
+/// Who writes: anyone, by CAS from 0 to itself; the owner, to 0; a waiter, bit 31; and whoever the oracle tells
+/// that the owner is dead, by CAS on the exact value. There is no ABA: a member that is dead never locks again, and
+/// its slot is given out anew only after every lock was swept (see membership/cleanup.hpp).
+/// What a death leaves: the owner's name. Nothing slow is done under it: no system call, allocation, log or user code.
+/// Several threads of a process may use it: the word names the process, and unlocks come from the locking thread.
+class SlotLock {
+ public:
+  /// Waits for the lock until `deadline`. Asks the oracle about the owner after each slice of waiting.
+  LockResult lock(Member self, OwnerOracle& oracle, Deadline deadline) noexcept {
+    std::uint32_t expected = 0;
+    if (word_.compare_exchange_strong(expected, ownerWord(self), std::memory_order_seq_cst)) {
+      return LockResult::acquired;
+    }
+    return lockSlow(self, oracle, deadline);
+  }
+
+  /// One attempt, which also takes the lock from an owner that the oracle calls dead.
+  LockResult tryLock(Member self, OwnerOracle& oracle) noexcept;
+
+  /// The caller holds the lock. A full barrier (SYNC: wake-word).
+  void unlock() noexcept {
+    if ((word_.exchange(0, std::memory_order_seq_cst) & kSleepers) != 0) futexWakeAll(word_);
+  }
+
+  /// True if `owner` holds it now.
+  [[nodiscard]] bool isHeldBy(Member owner) const noexcept {
+    return (word_.load(std::memory_order_seq_cst) & ~kSleepers) == ownerWord(owner);
+  }
+
+  [[nodiscard]] static std::uint32_t ownerWord(Member owner) noexcept {
+    return ((owner.incarnation & kIncarnationMask) << kSlotBits) | (owner.slot + 1);
+  }
+
+ private:
+  static constexpr std::uint32_t kSleepers = 1U << 31;
+  static constexpr std::uint32_t kSlotBits = 10;
+  static constexpr std::uint32_t kIncarnationMask = (1U << 21) - 1;
+  static_assert(kMaxMembers < (1 << kSlotBits));
+
+  LockResult lockSlow(Member self, OwnerOracle& oracle, Deadline deadline) noexcept;
+  /// Takes the lock over if the owner in `seen` is dead. `waiting` keeps the sleepers bit.
+  LockResult takeOver(std::uint32_t seen, Member self, OwnerOracle& oracle) noexcept;
+
+  Word word_;
+};
+
+static_assert(sizeof(SlotLock) == 4);
+
+/// Unlocks at the end of a scope.
+class SlotLockGuard {
+ public:
+  explicit SlotLockGuard(SlotLock& lock) : lock_(&lock) {}
+  SlotLockGuard(const SlotLockGuard&) = delete;
+  SlotLockGuard& operator=(const SlotLockGuard&) = delete;
+  ~SlotLockGuard() { unlock(); }
+  void unlock() noexcept {
+    if (lock_ != nullptr) lock_->unlock();
+    lock_ = nullptr;
+  }
+
+ private:
+  SlotLock* lock_;
+};
+
+}  // namespace ronde::detail
