@@ -107,12 +107,15 @@ void ServiceThread::judgeSilence() {
   for (std::uint32_t slot = 0; slot < context_.segment.geometry().capacity; ++slot) {
     const SlotTableState& table = context_.segment.slot(slot);
     const auto word = SlotWord::unpack(table.word.load(std::memory_order_seq_cst));
-    if (slot == context_.self.slot || (word.phase != Phase::active && word.phase != Phase::joining)) continue;
-    hearts.push_back({{slot, word.incarnation}, table.beats.load(std::memory_order_acquire)});
+    // Also who is leaving: it could be stopped while it holds a lock.
+    if (slot == context_.self.slot || word.phase == Phase::free) continue;
+    hearts.push_back({{slot, word.incarnation},
+                      table.beats.load(std::memory_order_acquire),
+                      word.phase == Phase::departed});
   }
   const auto verdict = judge_.observe(Clock::now(), hearts);
-  for (const Member& member : verdict.beating) context_.liveness.noteSilent(member.slot, false);
-  for (const Member& member : verdict.silent) context_.liveness.noteSilent(member.slot, true);
+  for (const Member& member : verdict.beating) context_.liveness.noteBeating(member);
+  for (const Member& member : verdict.silent) context_.liveness.noteSilent(member);
   if (!verdict.beating.empty() && callbacks_.heartbeats) callbacks_.heartbeats(verdict.beating);
   if (verdict.silent.empty() || context_.segment.silencePolicy() != SilencePolicy::evict) return;
 

@@ -8,6 +8,7 @@
 #include "ipc/membership/liveness.hpp"
 #include "ipc/membership/views.hpp"
 #include "ipc/segment/segment.hpp"
+#include "ipc/sync/turn.hpp"
 #include "ipc/sync/wait.hpp"
 
 namespace ronde::detail {
@@ -45,6 +46,14 @@ class MemberContext {
     segment.slot(self.slot).doorbell.wake();
   }
   [[nodiscard]] bool isStopping() const noexcept { return stopping_.load(std::memory_order_acquire); }
+
+  /// Waits for this process's other threads. ok: taken.
+  [[nodiscard]] Status takeTurn(Turn& turn, Deadline deadline) const {
+    Status standingNow = Status::ok;
+    const bool taken = turn.take(deadline, [&] { return (standingNow = standing()) == Status::ok; });
+    if (taken) return Status::ok;
+    return standingNow != Status::ok ? standingNow : Status::timeout;
+  }
 
   void noteMembers(std::size_t count) noexcept { members_.store(count, std::memory_order_relaxed); }
   [[nodiscard]] WaitPlan waitPlan() const noexcept {

@@ -9,7 +9,10 @@ SilenceJudge::Verdict SilenceJudge::observe(Clock::time_point now, std::span<con
   last_ = now;
 
   Verdict verdict;
-  for (const auto& [member, beats] : others) {
+  std::size_t present = 0;
+  std::size_t presentSilent = 0;
+  for (const auto& [member, beats, departed] : others) {
+    present += departed ? 0 : 1;
     Known& known = known_[member.slot];
     const bool isNew = known.incarnation != member.incarnation;
     if (isNew || known.beats != beats) {
@@ -19,10 +22,11 @@ SilenceJudge::Verdict SilenceJudge::observe(Clock::time_point now, std::span<con
       known.changed = now;
     } else if (now - known.changed > limit_) {
       verdict.silent.push_back(member);
+      presentSilent += departed ? 0 : 1;
     }
   }
 
-  const bool looksLikePauseOfAll = verdict.silent.size() > 1 && verdict.silent.size() * 2 > others.size();
+  const bool looksLikePauseOfAll = presentSilent > 1 && presentSilent * 2 > present;
   if (looksLikePauseOfAll && !graceGiven_) {
     graceGiven_ = true;
     for (const Member& member : verdict.silent) known_[member.slot].changed = now;

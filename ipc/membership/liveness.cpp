@@ -44,8 +44,9 @@ OwnerState Liveness::ownerState(Member owner) {
   }
   if (owner.slot == ownSlot_) return OwnerState::alive;
   if (isDead(owner.slot, true)) return OwnerState::dead;
-  const bool outOfTouch =
-      word.phase == Phase::departed || silent_[owner.slot].load(std::memory_order_relaxed);
+  // Who leaves in order holds the registry lock while its word says so already, and will release it.
+  const bool isEvicted = word.phase == Phase::departed && word.departure == Departure::silent;
+  const bool outOfTouch = isEvicted || silent_[owner.slot].load(std::memory_order_relaxed) == word.incarnation;
   if (!outOfTouch) return OwnerState::alive;
   if (segment_.silencePolicy() == SilencePolicy::evict && fence(owner.slot)) return OwnerState::dead;
   return OwnerState::stopped;

@@ -23,21 +23,23 @@ class Liveness : public OwnerOracle {
   /// True if no process stands behind the slot any more, whatever its phase.
   [[nodiscard]] bool isDeserted(std::uint32_t slot) const;
 
-  void noteSilent(std::uint32_t slot, bool silent) noexcept {
-    silent_[slot].store(silent, std::memory_order_relaxed);
+  /// The service thread's judgement of a member that gives no heartbeat, until it takes it back.
+  void noteSilent(Member member) noexcept {
+    silent_[member.slot].store(member.incarnation, std::memory_order_relaxed);
   }
+  void noteBeating(Member member) noexcept { silent_[member.slot].store(0, std::memory_order_relaxed); }
 
   /// Kills the process in `slot`, so that what it holds can be taken over. True once it is dead; false if it may not
   /// be killed, or is this process.
   bool fence(std::uint32_t slot) const;
 
-  /// For waiters on a lock. A departed or silent owner is fenced if the group's policy is to evict.
+  /// For waiters on a lock. A silent or evicted owner is fenced if the group's policy is to evict.
   OwnerState ownerState(Member owner) override;
 
  private:
   const Segment& segment_;
   std::uint32_t ownSlot_;
-  std::array<std::atomic<bool>, kMaxMembers> silent_{};
+  std::array<std::atomic<std::uint32_t>, kMaxMembers> silent_{};  ///< incarnation; 0 = not silent
 };
 
 [[nodiscard]] ProcessIdentity identityOf(const SlotTableState& slot);

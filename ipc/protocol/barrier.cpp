@@ -100,11 +100,9 @@ class OpenState {
 
 Outcome Barrier::synchronize(std::uint32_t n, Deadline deadline) {
   Outcome outcome;
-  const std::unique_lock turn(turn_, deadline.remaining());
-  if (!turn) {
-    outcome.status = Status::timeout;
-    return outcome;
-  }
+  outcome.status = context_.takeTurn(turn_, deadline);
+  if (!outcome.ok()) return outcome;
+  const TurnGuard guard(turn_);
   const Word64& finished = context_.segment.control().barrier.round;
   for (;;) {
     const auto view = context_.views.current();

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <mutex>
 
 #include "ipc/membership/context.hpp"
 
@@ -36,7 +35,7 @@ class Barrier {
   [[nodiscard]] Outcome outcomeOf(std::uint64_t round, const ViewData& view) const;
 
   const MemberContext& context_;
-  std::timed_mutex turn_;
+  Turn turn_;
 };
 
 }  // namespace ronde::detail

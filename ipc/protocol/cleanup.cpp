@@ -23,8 +23,8 @@ void forEachLock(const Segment& segment, Visit visit) {
   }
 }
 
-/// After its slot word said departed, a member takes no lock any more. One that it took before and still holds would let
-/// it go on writing whenever it resumes, so it is killed. A dead holder's lock is taken over by whoever needs it.
+/// After its slot word said departed, an evicted member takes no lock any more. One that it took before and still holds
+/// would let it go on writing whenever it resumes, so it is killed. A dead holder's lock is taken over by whoever needs it.
 void fenceIfHolding(const MemberContext& context, Member departed) {
   forEachLock(context.segment, [&](const SlotLock& lock) {
     if (lock.isHeldBy(departed) && context.segment.silencePolicy() == SilencePolicy::evict) {
@@ -93,7 +93,7 @@ bool cleanUp(const MemberContext& context, const Registry& registry) {
       const auto word = SlotWord::unpack(context.segment.slot(slot).word.load(std::memory_order_seq_cst));
       if (word.phase != Phase::departed || context.segment.slot(slot).departedView.load() <= cleaned) continue;
       const Member departed{slot, word.incarnation};
-      fenceIfHolding(context, departed);
+      if (word.departure == Departure::silent) fenceIfHolding(context, departed);
       finished = finishBroadcasts(context, departed) && finished;
     }
     if (finished) control.cleanedView.store(number, std::memory_order_seq_cst);

@@ -46,11 +46,9 @@ Messaging::Sent Messaging::sendTo(std::span<const std::byte> payload, LamportTim
     sent.outcome.status = pushWithRoom(mailbox, to, payload.size(), policy, deadline,
                                        [&] { return mailbox.pushWhole(envelope, payload, deadline); });
   } else {
-    const std::unique_lock train(trains_[to.slot], deadline.remaining());
-    if (!train) {
-      sent.outcome.status = Status::timeout;
-      return sent;
-    }
+    sent.outcome.status = context_.takeTurn(trains_[to.slot], deadline);
+    if (!sent.outcome.ok()) return sent;
+    const TurnGuard guard(trains_[to.slot]);
     for (std::size_t offset = 0; offset < payload.size() && sent.outcome.ok(); offset += kCarBytes) {
       const auto part = payload.subspan(offset, std::min(kCarBytes, payload.size() - offset));
       const TrainPart where{static_cast<std::uint32_t>(payload.size()), static_cast<std::uint32_t>(offset), 0};
@@ -72,11 +70,9 @@ Messaging::Sent Messaging::sendTo(std::span<const std::byte> payload, LamportTim
 Messaging::Sent Messaging::sendToAll(std::span<const std::byte> payload, LamportTime stamp, Kind kind,
                                      FullPolicy policy, Deadline deadline) {
   Sent sent;
-  const std::unique_lock turn(broadcasts_, deadline.remaining());
-  if (!turn) {
-    sent.outcome.status = Status::timeout;
-    return sent;
-  }
+  sent.outcome.status = context_.takeTurn(broadcasts_, deadline);
+  if (!sent.outcome.ok()) return sent;
+  const TurnGuard guard(broadcasts_);
   const auto view = roster_.current();
   if (!view) {
     sent.outcome.status = Status::segmentCorrupt;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <mutex>
 #include <ronde/options.hpp>
 #include <ronde/status.hpp>
 #include <vector>
@@ -69,9 +68,9 @@ class Messaging {
   Outbox& outbox_;
   Inbox& inbox_;
   std::atomic<std::uint64_t> sequence_{0};
-  std::vector<std::timed_mutex> trains_;  ///< per addressee: parts of two trains must not mix
+  std::vector<Turn> trains_;  ///< per addressee: parts of two trains must not mix
 
-  std::timed_mutex broadcasts_;  ///< one at a time: receivers rely on ascending sequences; protects the lists below
+  Turn broadcasts_;  ///< one at a time: receivers rely on ascending sequences; protects the lists below
   struct Target {
     Member member;
     MemberId id;

@@ -3,23 +3,6 @@
 #include <algorithm>
 
 namespace ronde::detail {
-namespace {
-
-/// A thread that waits for another one of its process looks for a stop this often.
-constexpr std::chrono::milliseconds kTurnSlice{20};
-
-}  // namespace
-
-Status TokenRing::takeTurn(Deadline deadline) {
-  if (turn_.try_acquire()) return Status::ok;
-  do {
-    const Status standing = context_.standing();
-    if (standing != Status::ok) return standing;
-    if (turn_.try_acquire_for(std::min<std::chrono::nanoseconds>(deadline.remaining(), kTurnSlice))) return Status::ok;
-  } while (!deadline.passed());
-  return Status::timeout;
-}
-
 TokenRing::Grant TokenRing::entered(const Grant& grant) {
   heldFence_.store(grant.fence, std::memory_order_release);
   return grant;
@@ -27,7 +10,7 @@ TokenRing::Grant TokenRing::entered(const Grant& grant) {
 
 TokenRing::Grant TokenRing::request(Deadline deadline) {
   Grant grant;
-  grant.status = takeTurn(deadline);
+  grant.status = context_.takeTurn(turn_, deadline);
   if (grant.status != Status::ok) return grant;
   if (tryEnter(grant)) return entered(grant);
 
@@ -45,16 +28,16 @@ TokenRing::Grant TokenRing::request(Deadline deadline) {
     static_cast<void>(release(grant.fence));  // stopped: pass it on; this gives the turn back, too
     return {status, 0, 0};
   }
-  turn_.release();
+  turn_.giveBack();
   grant.status = status;
   return grant;
 }
 
 TokenRing::Grant TokenRing::tryRequest() {
   Grant grant;
-  if (!turn_.try_acquire()) return {Status::empty, 0, 0};
+  if (!turn_.tryTake()) return {Status::empty, 0, 0};
   if (tryEnter(grant)) return entered(grant);
-  turn_.release();
+  turn_.giveBack();
   const Status standing = context_.standing();
   return {standing == Status::ok ? Status::empty : standing, 0, 0};
 }
@@ -112,12 +95,12 @@ TokenRing::Handover TokenRing::release(std::uint64_t fence) {
     std::uint64_t seen = word().load(std::memory_order_seq_cst);
     const Token token = Token::unpack(seen);
     if (!token.held || token.holder != context_.self.slot + 1 || token.fence != fence) {
-      turn_.release();
+      turn_.giveBack();
       return {Status::evicted, 0};
     }
     const auto view = roster_.current();
     if (!view) {
-      turn_.release();
+      turn_.giveBack();
       return {Status::segmentCorrupt, 0};
     }
     bool wanting = false;
@@ -125,7 +108,7 @@ TokenRing::Handover TokenRing::release(std::uint64_t fence) {
     const Token passed{wanting ? fence + 1 : fence, token.repair, wanting, next + 1};
     context_.segment.slot(next).tokenFrom.store(context_.self.slot + 1, std::memory_order_relaxed);
     if (!word().compare_exchange_strong(seen, passed.pack(), std::memory_order_seq_cst)) continue;
-    turn_.release();
+    turn_.giveBack();
     if (wanting) {
       context_.ring(next);
     } else {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <ronde/status.hpp>
-#include <semaphore>
 
 #include "ipc/membership/context.hpp"
 #include "ipc/membership/roster.hpp"
@@ -50,7 +49,6 @@ class TokenRing {
   [[nodiscard]] std::atomic<std::uint8_t>& wants(std::uint32_t slot) const {
     return context_.segment.control().wants[slot];
   }
-  [[nodiscard]] Status takeTurn(Deadline deadline);
   /// Takes the token if it is in reserve, or was handed to us. True: in.
   [[nodiscard]] bool tryEnter(Grant& grant);
   Grant entered(const Grant& grant);
@@ -61,7 +59,7 @@ class TokenRing {
 
   const MemberContext& context_;
   Roster& roster_;
-  std::binary_semaphore turn_{1};  ///< from request to release, which may be calls of different threads
+  Turn turn_;  ///< from request to release, which may be calls of different threads
   std::atomic<std::uint64_t> heldFence_{0};
 };
 
