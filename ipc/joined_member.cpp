@@ -38,7 +38,7 @@ JoinedMember::JoinedMember(const Options& options, Deadline deadline)
       inbox(*segment_, self_, liveness_),
       messaging(context, roster, outbox, inbox),
       rendezvous(context, roster, outbox, messaging),
-      barrier(context),
+      barrier(context, roster),
       tokenRing(context, roster),
       cells(context) {
   ServiceThread::Callbacks callbacks;

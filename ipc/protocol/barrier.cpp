@@ -105,7 +105,7 @@ Outcome Barrier::synchronize(std::uint32_t n, Deadline deadline) {
   const TurnGuard guard(turn_);
   const Word64& finished = context_.segment.control().barrier.round;
   for (;;) {
-    const auto view = context_.views.current();
+    const auto view = roster_.current();
     if (!view) {
       outcome.status = Status::segmentCorrupt;
       return outcome;

@@ -2,6 +2,7 @@
 
 
 #include "ipc/membership/context.hpp"
+#include "ipc/membership/roster.hpp"
 
 namespace ronde::detail {
 
@@ -13,7 +14,7 @@ namespace ronde::detail {
 /// after the other.
 class Barrier {
  public:
-  explicit Barrier(const MemberContext& context) : context_(context) {}
+  Barrier(const MemberContext& context, Roster& roster) : context_(context), roster_(roster) {}
 
   /// Arrives and waits. n = 0: all members of the current view. Ids in the outcome are those of the view at the call.
   [[nodiscard]] Outcome synchronize(std::uint32_t n, Deadline deadline);
@@ -35,6 +36,7 @@ class Barrier {
   [[nodiscard]] Outcome outcomeOf(std::uint64_t round, const ViewData& view) const;
 
   const MemberContext& context_;
+  Roster& roster_;
   Turn turn_;
 };
 

@@ -43,6 +43,9 @@ struct Segment::File {
 
 namespace {
 
+constexpr std::chrono::microseconds kRetryPause{200};
+constexpr int kCourteousTries = 2000;  // about half a second
+
 /// One mapping per file and process.
 std::shared_ptr<Mapping> sharedMapping(const bip::shared_memory_object& file) {
   using Key = std::pair<dev_t, ino_t>;
@@ -84,16 +87,17 @@ void refuseUnknown(const std::string& path) {
 std::unique_ptr<Segment> Segment::joinOrCreate(const Options& options, Deadline deadline) {
   const std::string name = segmentName(options.group);
   const std::string path = segmentPath(name);
+  int tries = 0;
   // Each turn ends in a joined segment, or in a reason to look at the name again.
   for (;;) {
     auto object = openObject(name, bip::read_write);
     int creator = -1;
     if (!object) {
-      removeDesertedSegments();
-      creator = createSegmentFile(options);
-      if (creator < 0) continue;  // somebody was faster
-      log::info("created {}", path);
-      object = openObject(name, bip::read_write);
+      creator = createSegmentFile(options, ++tries < kCourteousTries);
+      if (creator >= 0) {
+        log::info("created {}", path);
+        object = openObject(name, bip::read_write);
+      }
     }
     // What we created stays locked by `creator` until the member's own descriptor holds the lock.
     const std::unique_ptr<const int, void (*)(const int*)> closeCreator(&creator, [](const int* fd) {
@@ -122,7 +126,7 @@ std::unique_ptr<Segment> Segment::joinOrCreate(const Options& options, Deadline 
     if (deadline.passed()) {
       throw Error(Errc::registrationTimeout, path + " kept changing until the deadline; try again");
     }
-    std::this_thread::sleep_for(std::chrono::microseconds(200));
+    std::this_thread::sleep_for(kRetryPause);
   }
 }
 

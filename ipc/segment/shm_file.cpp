@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -94,11 +95,17 @@ std::string segmentName(std::string_view group) { return namePrefix() + std::str
 
 std::string segmentPath(std::string_view name) { return std::string(kDirectory) + "/" + std::string(name); }
 
-int createSegmentFile(const Options& options) {
+int createSegmentFile(const Options& options, bool patient) {
   const SegmentHeader header = describe(options);
   const Geometry geometry = Geometry::of(header);
   refuseBeyondFileLimit(header.segmentBytes);
 
+  const std::string path = segmentPath(segmentName(options.group));
+  // The kernel ends this lock with its holder.
+  const Descriptor directory(open(kDirectory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() >= 0 && flock(directory.get(), LOCK_EX | LOCK_NB) != 0 && patient) return -1;
+  if (access(path.c_str(), F_OK) == 0) return -1;
+  removeDesertedSegments();  // what dead groups left may be the room that is missing
   Descriptor file(open(kDirectory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   if (file.get() < 0) {
     throwSystem(std::string("creating a file in ") + kDirectory, errno,
@@ -114,7 +121,6 @@ int createSegmentFile(const Options& options) {
   if (!setFileLock(file.get(), kMembersByte, FileLock::shared)) throwSystem("locking the segment", errno);
 
   const std::string self = "/proc/self/fd/" + std::to_string(file.get());
-  const std::string path = segmentPath(segmentName(options.group));
   if (linkat(AT_FDCWD, self.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0) {
     if (errno == EEXIST) return -1;
     throwSystem("naming the segment " + path, errno, "/proc must be mounted and /dev/shm writable");

@@ -24,9 +24,11 @@ namespace ronde::detail {
 
 /// Makes the segment of `options.group` and gives it its name. Built without a name, its space reserved, completed,
 /// then linked: nobody sees an unfinished one, and a creator that dies leaves none. Returns the descriptor, which
-/// holds byte 0 shared until it is closed, or -1 if another creator was faster.
+/// holds byte 0 shared until it is closed, or -1 if another creator is at it or was faster: look at the name again.
+/// Creators pass one at a time, so that a hundred that start together do not reserve memory a hundred times; `patient`
+/// = false ends that courtesy, which nothing else depends on.
 /// @throws Error(noSpace) with needed and free bytes; Error(system).
-[[nodiscard]] int createSegmentFile(const Options& options);
+[[nodiscard]] int createSegmentFile(const Options& options, bool patient);
 
 /// Reserves the memory of `slot`'s block, so that no later access can hit a full /dev/shm (SIGBUS).
 /// @throws Error(noSpace).
