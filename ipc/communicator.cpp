@@ -49,8 +49,9 @@ std::unique_ptr<JoinedMember> join(const Options& options) {
       return std::make_unique<JoinedMember>(options, deadline);
     } catch (const detail::GroupIsDead&) {
       if (deadline.passed()) {
-        throw Error(Errc::registrationTimeout,
-                    "group '" + options.group + "': its members are dead, but the kernel has not given back their locks");
+        throw Error(
+            Errc::registrationTimeout,
+            "group '" + options.group + "': its members are dead, but the kernel has not given back their locks");
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
@@ -74,9 +75,10 @@ class Communicator::Impl {
   void refuseTooLarge(const char* call, std::size_t size) const {
     const std::uint64_t limit = member->context.segment.geometry().maxMessage;
     if (size <= limit) return;
-    throw Error(Errc::messageTooLarge, std::string(call) + ": the message has " + std::to_string(size) +
-                                           " bytes, the group's limit is " + std::to_string(limit) +
-                                           "; found the group with a larger Options::maxMessage (RONDE_MAX_MESSAGE)");
+    throw Error(Errc::messageTooLarge,
+                std::string(call) + ": the message has " + std::to_string(size) + " bytes, the group's limit is " +
+                    std::to_string(limit) +
+                    "; found the group with a larger Options::maxMessage (RONDE_MAX_MESSAGE)");
   }
   [[nodiscard]] Member memberOf(const char* call, MemberId id) const {
     const Member found = member->roster.memberOf(id);
@@ -157,8 +159,8 @@ Result<Message> receiveMessage(JoinedMember& member, const detail::Wanted& wante
   Message message;
   MessageSink sink(message);
   const Status status = receiveOne(
-      member, wanted, sink, deadline, message,
-      [](void* holder) { return static_cast<Message*>(holder)->bytes(); }, &message);
+      member, wanted, sink, deadline, message, [](void* holder) { return static_cast<Message*>(holder)->bytes(); },
+      &message);
   if (status != Status::ok) return status;
   return message;
 }
@@ -275,7 +277,9 @@ Outcome Communicator::sendTo(Payload payload, Member to, Timeout timeout) {
   sent.outcome.view = member.roster.adoptedNumber();
   if (const MemberId id = member.roster.idOf(to); id != kUnknownId) {
     switch (sent.outcome.status) {
-      case Status::ok: if (sent.handedOver > 0) sent.outcome.acknowledged.insert(id); break;
+      case Status::ok:
+        if (sent.handedOver > 0) sent.outcome.acknowledged.insert(id);
+        break;
       case Status::staleView: sent.outcome.failed.insert(id); break;
       default: sent.outcome.missing.insert(id);
     }
@@ -306,7 +310,8 @@ Result<MessageInfo> Communicator::receiveInto(std::span<std::byte> buffer, Timeo
   SpanSink sink(buffer);
   const Status status = receiveOne(
       *impl_->member, {}, sink, impl_->deadlineOf(timeout), info,
-      [](void* holder) -> std::span<const std::byte> { return *static_cast<std::span<std::byte>*>(holder); }, &buffer);
+      [](void* holder) -> std::span<const std::byte> { return *static_cast<std::span<std::byte>*>(holder); },
+      &buffer);
   if (status != Status::ok) return status;
   return info;
 }
@@ -357,7 +362,7 @@ detail::Rendezvous::OnShare shareReporter(JoinedMember& member, Kind kind) {
     Event event;
     event.type = acknowledged ? EventType::ackReceived : EventType::ackMissing;
     event.kind = kind;
-    event.status = acknowledged ? Status::ok
+    event.status = acknowledged                    ? Status::ok
                    : member.context.isActive(peer) ? Status::timeout
                                                    : Status::peerFailed;
     member.setPeer(event, peer);
@@ -481,8 +486,8 @@ Status releaseHeld(JoinedMember& member, std::uint64_t fence) {
   member.emit(event);
   if (handover.status == Status::ok && handover.toSlot != member.context.self.slot) {
     event.type = EventType::tokenPassed;
-    const auto word =
-        detail::SlotWord::unpack(member.context.segment.slot(handover.toSlot).word.load(std::memory_order_relaxed));
+    const auto word = detail::SlotWord::unpack(
+        member.context.segment.slot(handover.toSlot).word.load(std::memory_order_relaxed));
     member.setPeer(event, {handover.toSlot, word.incarnation});
     member.emit(event);
   }
@@ -523,8 +528,8 @@ Outcome Communicator::releaseSC() {
   const std::uint64_t fence = member.tokenRing.heldFence();
   if (fence == 0) {
     if (call.standing != Status::ok) return refusal(call.standing);
-    throw Error(Errc::notHolding, "releaseSC: '" + impl_->options.name +
-                                      "' is not in the critical section; call requestSC() first");
+    throw Error(Errc::notHolding,
+                "releaseSC: '" + impl_->options.name + "' is not in the critical section; call requestSC() first");
   }
   return refusal(releaseHeld(member, fence));
 }
@@ -571,7 +576,8 @@ Outcome Communicator::stop(Timeout timeout) {
 void Communicator::rejoin() {
   impl_->refuseForkedChild();
   if (!stop()) {
-    throw Error(Errc::system, "rejoin: other threads are still inside calls of this communicator; let them return");
+    throw Error(Errc::system,
+                "rejoin: other threads are still inside calls of this communicator; let them return");
   }
   impl_->member = join(impl_->options);
 }

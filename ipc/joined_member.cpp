@@ -75,14 +75,15 @@ void JoinedMember::joinView(Deadline deadline) {
     case Admission::waiting: awaitCohort(deadline); break;
     case Admission::nameTaken:
       abandon();
-      throw Error(Errc::duplicateName, "group '" + options_.group + "' has a living member called '" + options_.name +
-                                           "' already; choose another Options::name (RONDE_NAME)");
+      throw Error(Errc::duplicateName, "group '" + options_.group + "' has a living member called '" +
+                                           options_.name + "' already; choose another Options::name (RONDE_NAME)");
     case Admission::groupDead: abandon(); throw GroupIsDead();
     case Admission::noLock:
       abandon();
-      throw Error(Errc::registrationTimeout, "group '" + options_.group +
-                                                 "': the registry's lock was not to be had in time; a stopped process "
-                                                 "holds it: continue or end it");
+      throw Error(Errc::registrationTimeout,
+                  "group '" + options_.group +
+                      "': the registry's lock was not to be had in time; a stopped process "
+                      "holds it: continue or end it");
     case Admission::corrupt:
       abandon();
       throw Error(Errc::corruptSegment, "group '" + options_.group +
@@ -91,7 +92,8 @@ void JoinedMember::joinView(Deadline deadline) {
   context.ringAll();
   cleanUp(context, registry);
   const auto view = roster.current();
-  if (!view) throw Error(Errc::corruptSegment, "group '" + options_.group + "': the view is damaged; end its members");
+  if (!view)
+    throw Error(Errc::corruptSegment, "group '" + options_.group + "': the view is damaged; end its members");
   roster.adopt(*view);
   context.noteMembers(view->members.size());
   log::info("'{}' joined group '{}' as id {} of view {}", options_.name, options_.group, view->idOf(self_),
@@ -109,8 +111,8 @@ void JoinedMember::joinView(Deadline deadline) {
 void JoinedMember::awaitCohort(Deadline deadline) {
   context.ringAll();
   const Word64& joined = context.segment.slot(self_.slot).joinedView;
-  const Status status = context.wait(deadline, [&] { return joined.load(std::memory_order_seq_cst) != 0 &&
-                                                            context.views.number() != 0; });
+  const Status status = context.wait(
+      deadline, [&] { return joined.load(std::memory_order_seq_cst) != 0 && context.views.number() != 0; });
   if (status == Status::ok) return;
   const std::string arrived = std::to_string(registry.arrivedCount(liveness_)) + " of " +
                               std::to_string(segment_->geometry().expected) +
@@ -196,8 +198,8 @@ bool JoinedMember::leave(Deadline deadline) {
   publishCounters();
   context.ringAll();
   service_.reset();
-  // From here on the slot may be given out again; nothing of ours touches it any more. If the registry was not to be
-  // had, the others find the file lock free and count us as died.
+  // From here on the slot may be given out again; nothing of ours touches it any more. If the registry was not to
+  // be had, the others find the file lock free and count us as died.
   segment_->releaseSlot(self_.slot);
   context.ringAll();
   segment_->leave();

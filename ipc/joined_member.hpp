@@ -20,12 +20,12 @@
 
 namespace ronde::detail {
 
-/// Thrown by the constructor when every member of the group turned out to be dead, though the kernel has not yet taken
-/// their locks back: to be tried again.
+/// Thrown by the constructor when every member of the group turned out to be dead, though the kernel has not yet
+/// taken their locks back: to be tried again.
 struct GroupIsDead {};
 
-/// One membership from REGISTER to stop: owns the parts in the order in which they depend on each other, joins in the
-/// constructor, and takes everything down in leave(). Tells the observer what only the library knows.
+/// One membership from REGISTER to stop: owns the parts in the order in which they depend on each other, joins in
+/// the constructor, and takes everything down in leave(). Tells the observer what only the library knows.
 class JoinedMember {
  public:
   /// @throws Error as Communicator's constructor.

@@ -31,8 +31,9 @@ void requireName(const char* field, const std::string& name) {
   for (const char c : name) printable = printable && static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
   if (name.empty() || name.size() > kMaxNameLength || name.find('/') != std::string::npos || !printable ||
       name == "." || name == "..") {
-    refuse(field, "'" + name + "'",
-           "1 to " + std::to_string(kMaxNameLength) + " bytes without '/' and control characters, not '.' or '..'");
+    refuse(
+        field, "'" + name + "'",
+        "1 to " + std::to_string(kMaxNameLength) + " bytes without '/' and control characters, not '.' or '..'");
   }
 }
 
@@ -115,7 +116,8 @@ void Options::validate() const {
   }
   requireRange("maxMessage", maxMessage, std::size_t{1}, 256 * kKiB * kKiB);
   requireRange<long long>("heartbeatInterval", heartbeatInterval.count(), 10, 60'000, " ms");
-  requireRange<long long>("heartbeatTimeout", heartbeatTimeout.count(), 3 * heartbeatInterval.count(), 600'000, " ms");
+  requireRange<long long>("heartbeatTimeout", heartbeatTimeout.count(), 3 * heartbeatInterval.count(), 600'000,
+                          " ms");
   requireRange<long long>("timeout", timeout.count(), 1, kDayMs, " ms");
   requireRange<long long>("registrationTimeout", registrationTimeout.count(), 1, kDayMs, " ms");
   if (onSilent > SilencePolicy::wait) {

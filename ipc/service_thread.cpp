@@ -109,9 +109,8 @@ void ServiceThread::judgeSilence() {
     const auto word = SlotWord::unpack(table.word.load(std::memory_order_seq_cst));
     // Also who is leaving: it could be stopped while it holds a lock.
     if (slot == context_.self.slot || word.phase == Phase::free) continue;
-    hearts.push_back({{slot, word.incarnation},
-                      table.beats.load(std::memory_order_acquire),
-                      word.phase == Phase::departed});
+    hearts.push_back(
+        {{slot, word.incarnation}, table.beats.load(std::memory_order_acquire), word.phase == Phase::departed});
   }
   const auto verdict = judge_.observe(Clock::now(), hearts);
   for (const Member& member : verdict.beating) context_.liveness.noteBeating(member);
@@ -141,7 +140,8 @@ void ServiceThread::sleepUntil(Clock::time_point wakeAt) {
   SlotTableState& own = context_.segment.slot(context_.self.slot);
   watched_.clear();
   watched_.push_back({&own.service.word, own.service.announce()});
-  // Ring order from our own slot, so that beyond the kernel's limit of words every member is still watched by some.
+  // Ring order from our own slot, so that beyond the kernel's limit of words every member is still watched by
+  // some.
   const std::uint32_t capacity = context_.segment.geometry().capacity;
   for (std::uint32_t step = 1; step < capacity && watched_.size() < kFutexWaitAnyMax; ++step) {
     const SlotTableState& other = context_.segment.slot((context_.self.slot + step) % capacity);

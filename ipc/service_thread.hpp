@@ -13,9 +13,10 @@
 
 namespace ronde::detail {
 
-/// The one background thread of a membership: gives our heartbeat, carries our life word, watches the others, and starts
-/// what follows from a change (view change, clean-up). It decides nothing itself. Sleeps in one futex wait on its own word
-/// and the life words of the others; wakes at each beat, at a death, and when somebody changed the view.
+/// The one background thread of a membership: gives our heartbeat, carries our life word, watches the others, and
+/// starts what follows from a change (view change, clean-up). It decides nothing itself. Sleeps in one futex wait
+/// on its own word and the life words of the others; wakes at each beat, at a death, and when somebody changed the
+/// view.
 class ServiceThread {
  public:
   struct Callbacks {

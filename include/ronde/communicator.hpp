@@ -30,8 +30,8 @@ struct Stats {
 /// A process's membership of a group, and every protocol on it. One object = one member; a process may hold
 /// several.
 ///
-/// Thread-safety: every member function may be called from any thread at any time, except construction, destruction
-/// and rejoin(). Calls of several threads interleave as if they were made in some order.
+/// Thread-safety: every member function may be called from any thread at any time, except construction,
+/// destruction and rejoin(). Calls of several threads interleave as if they were made in some order.
 ///
 /// Every blocking call ends: with its result, at its deadline (Options::timeout unless it is given one), when
 /// the members it needs die or leave, when this member is evicted, or when stop() is called.
@@ -129,8 +129,8 @@ class RONDE_EXPORT Communicator {
   /// Leaves the group: ends this process's blocked calls with Status::stopped, passes the token on, and
   /// removes the segment if nobody is left. Idempotent. Later calls return Status::stopped.
   Outcome stop(Timeout timeout = std::chrono::seconds(5));
-  /// After an eviction (or stop): leaves what remains and registers anew, last in arrival order, with a new clock, an
-  /// empty mailbox and a new handle. No other call of this object may be under way or begin meanwhile.
+  /// After an eviction (or stop): leaves what remains and registers anew, last in arrival order, with a new clock,
+  /// an empty mailbox and a new handle. No other call of this object may be under way or begin meanwhile.
   /// @throws as the constructor does; then only rejoin() may be called again.
   void rejoin();
 

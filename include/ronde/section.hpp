@@ -12,8 +12,7 @@ class Communicator;
 /// thread that uses it; must not outlive its communicator.
 class RONDE_EXPORT Section {
  public:
-  Section(Section&& other) noexcept
-      : owner_(std::exchange(other.owner_, nullptr)), fence_(other.fence_) {}
+  Section(Section&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)), fence_(other.fence_) {}
   Section& operator=(Section&& other) noexcept;
   Section(const Section&) = delete;
   Section& operator=(const Section&) = delete;

@@ -14,17 +14,17 @@ namespace ronde {
 /// How a call ended. Everything here can happen in a healthy program; broken set-up and misuse throw
 /// `ronde::Error` instead (error.hpp). Never both for one condition.
 enum class Status : std::uint8_t {
-  ok,           ///< done
-  timeout,      ///< the deadline passed first; `missing` names those who did not come
-  empty,        ///< nothing to take right now (the try calls)
-  full,         ///< no room; `missing` names the members whose mailbox is full
-  peerFailed,   ///< a member that the call needs died, was evicted or left; `failed` names it
-  peerStopped,  ///< a member that holds a needed lock is stopped and may not be fenced (SilencePolicy::wait)
-  staleView,    ///< the addressee is not in the view any more; call view() and decide anew
-  mismatch,     ///< participants of one barrier round named different N
-  staleFence,   ///< a FencedCell refused a write by a former holder of the critical section
-  evicted,      ///< this process was silent for too long and excluded; only rejoin() helps
-  stopped,      ///< stop() was called on this communicator
+  ok,              ///< done
+  timeout,         ///< the deadline passed first; `missing` names those who did not come
+  empty,           ///< nothing to take right now (the try calls)
+  full,            ///< no room; `missing` names the members whose mailbox is full
+  peerFailed,      ///< a member that the call needs died, was evicted or left; `failed` names it
+  peerStopped,     ///< a member that holds a needed lock is stopped and may not be fenced (SilencePolicy::wait)
+  staleView,       ///< the addressee is not in the view any more; call view() and decide anew
+  mismatch,        ///< participants of one barrier round named different N
+  staleFence,      ///< a FencedCell refused a write by a former holder of the critical section
+  evicted,         ///< this process was silent for too long and excluded; only rejoin() helps
+  stopped,         ///< stop() was called on this communicator
   mailboxCorrupt,  ///< a mailbox holds bytes that no member writes; its mail is lost, the rest goes on
   segmentCorrupt,  ///< control data holds values that no member writes; leave the group
 };

@@ -58,27 +58,32 @@ class ShortName {
   std::array<char, kMaxNameLength + 1> bytes_{};
 };
 
+namespace detail {
+
+template <class T>
+concept TextLike = std::is_convertible_v<const T&, std::string_view>;
+
+template <class T>
+concept ByteRange = std::is_convertible_v<const T&, std::span<const std::byte>> && !TextLike<T>;
+
+/// A value whose bytes mean the same in another process: no pointers.
+template <class T>
+concept PlainValue = std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> && !std::is_array_v<T> &&
+                     !TextLike<T> && !ByteRange<T>;
+
+}  // namespace detail
+
 /// What a message carries: a view of bytes that belong to the caller, who keeps them alive during the call.
-/// Converts from byte spans, strings, and values of trivially copyable types other than pointers.
+/// Converts from byte ranges, strings, and values of trivially copyable types other than pointers.
 class Payload {
  public:
   Payload() = default;
-  Payload(std::span<const std::byte> bytes) : bytes_(bytes) {}                     // NOLINT: implicit by design
-  Payload(std::string_view text) : bytes_(std::as_bytes(std::span(text))) {}       // NOLINT
-  Payload(const char* text) : Payload(std::string_view(text)) {}                   // NOLINT
-  template <class T>
-    requires(std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> && !std::is_array_v<T> &&
-             !std::is_convertible_v<const T&, std::string_view> &&
-             !std::is_convertible_v<const T&, std::span<const std::byte>>)
-  Payload(const T& value) : bytes_(std::as_bytes(std::span(&value, 1))) {}         // NOLINT
-  /// Any contiguous string-like thing, e.g. std::string.
-  template <class T>
-    requires(!std::is_trivially_copyable_v<T> && std::is_convertible_v<const T&, std::string_view>)
-  Payload(const T& text) : Payload(std::string_view(text)) {}                      // NOLINT
-  /// Any contiguous range convertible to a span of bytes, e.g. std::vector<std::byte>.
-  template <class T>
-    requires(!std::is_trivially_copyable_v<T> && std::is_convertible_v<const T&, std::span<const std::byte>>)
-  Payload(const T& bytes) : bytes_(bytes) {}                                       // NOLINT
+  template <detail::ByteRange T>
+  Payload(const T& bytes) : bytes_(bytes) {}  // NOLINT: implicit by design
+  template <detail::TextLike T>
+  Payload(const T& text) : bytes_(std::as_bytes(std::span(std::string_view(text)))) {}  // NOLINT
+  template <detail::PlainValue T>
+  Payload(const T& value) : bytes_(std::as_bytes(std::span(&value, 1))) {}  // NOLINT
 
   [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }
   [[nodiscard]] std::size_t size() const { return bytes_.size(); }

@@ -41,8 +41,8 @@ Inbox::Inbox(const Segment& segment, Member self, OwnerOracle& oracle)
 }
 
 bool Inbox::discardAll(std::chrono::nanoseconds limit) {
-  // Under the producers' lock, so that nobody is in the middle of a record. Producers of the time before look at the
-  // owner's slot word under this lock and go away.
+  // Under the producers' lock, so that nobody is in the middle of a record. Producers of the time before look at
+  // the owner's slot word under this lock and go away.
   if (!holdsLock(state_.producers.lock(self_, oracle_, Deadline::in(limit)))) return false;
   const SlotLockGuard guard(state_.producers);
   std::uint64_t tail = state_.tail.load(std::memory_order_relaxed);

@@ -11,8 +11,8 @@
 
 namespace ronde::detail {
 
-/// Where a delivered payload goes. prepare() is called once the length is known and before the message is taken, so a
-/// throw leaves it where it is.
+/// Where a delivered payload goes. prepare() is called once the length is known and before the message is taken,
+/// so a throw leaves it where it is.
 class Sink {
  public:
   Sink() = default;

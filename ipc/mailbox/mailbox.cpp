@@ -42,14 +42,15 @@ PushResult Mailbox::push(const Envelope& envelope, CellForm form, std::uint32_t 
     return locked == LockResult::ownerStopped ? PushResult::ownerStopped : PushResult::noLock;
   }
   SlotLockGuard guard(state.producers);
-  // Both are asked again under the lock: who is departed has been swept from it, so a late record cannot follow, and
-  // a record cannot reach the next owner of the slot. SYNC: departure.
+  // Both are asked again under the lock: who is departed has been swept from it, so a late record cannot follow,
+  // and a record cannot reach the next owner of the slot. SYNC: departure.
   if (!isActive(segment_, self_) || !isActive(segment_, owner_)) return PushResult::refused;
 
   // A producer that died after its commit left `tail` behind it.
   std::uint64_t tail = state.tail.load(std::memory_order_relaxed);
   std::uint64_t tailByte = state.tailByte.load(std::memory_order_relaxed);
-  for (std::uint64_t steps = 0; cells[tail % cellCount].commit.load(std::memory_order_relaxed) == tail + 1; ++steps) {
+  for (std::uint64_t steps = 0; cells[tail % cellCount].commit.load(std::memory_order_relaxed) == tail + 1;
+       ++steps) {
     if (steps > cellCount) return PushResult::corrupt;
     const MailCell& cell = cells[tail % cellCount];
     if (hasArea(cell.form)) tailByte = cell.extent + roundUpToLine(cell.length);
@@ -60,7 +61,8 @@ PushResult Mailbox::push(const Envelope& envelope, CellForm form, std::uint32_t 
   const std::uint64_t area = hasArea(form) ? roundUpToLine(payload.size()) : 0;
   const std::uint64_t at = area > 0 ? placeContiguous(tailByte, area, geometry.mailboxBytes) : tailByte;
   const auto fits = [&] {
-    return tail - state.knownHead + reserve < cellCount && at + area - state.knownHeadByte <= geometry.mailboxBytes;
+    return tail - state.knownHead + reserve < cellCount &&
+           at + area - state.knownHeadByte <= geometry.mailboxBytes;
   };
   if (!fits()) {
     // SYNC: mailbox-head. What the owner has given back is no longer read.

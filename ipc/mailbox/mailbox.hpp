@@ -17,13 +17,13 @@ struct Envelope {
   std::uint64_t sequence = 0;  ///< of the send call
 };
 
-enum class [[nodiscard]] PushResult {
-  pushed,
-  full,     ///< no room now
-  refused,  ///< the mailbox's owner or the pusher is not an active member any more
-  noLock,
-  ownerStopped,  ///< the lock is held by a stopped member that may not be fenced
-  corrupt,       ///< the mailbox holds positions that no member writes
+enum class [[nodiscard]] PushResult{
+    pushed,
+    full,     ///< no room now
+    refused,  ///< the mailbox's owner or the pusher is not an active member any more
+    noLock,
+    ownerStopped,  ///< the lock is held by a stopped member that may not be fenced
+    corrupt,       ///< the mailbox holds positions that no member writes
 };
 
 /// Payload bytes that one record carries at the most; longer messages travel as trains of such records, so that
@@ -48,7 +48,9 @@ class Mailbox {
                            Deadline lockDeadline) const;
 
   /// Cells that only references may use, so that they find room when user mail has filled the rest.
-  [[nodiscard]] static std::uint64_t reservedCells(const Geometry& geometry) { return geometry.mailboxMessages / 8; }
+  [[nodiscard]] static std::uint64_t reservedCells(const Geometry& geometry) {
+    return geometry.mailboxMessages / 8;
+  }
 
   /// Where producers wait for room.
   [[nodiscard]] WakeWord& room() const { return segment_.mailbox(owner_.slot).room; }
@@ -67,13 +69,15 @@ class Mailbox {
   OwnerOracle& oracle_;
 };
 
-/// Where a payload of `bytes` goes in a ring of `size` bytes whose next free position is `tail`: the first position
-/// from there at which it lies in one piece.
+/// Where a payload of `bytes` goes in a ring of `size` bytes whose next free position is `tail`: the first
+/// position from there at which it lies in one piece.
 [[nodiscard]] inline std::uint64_t placeContiguous(std::uint64_t tail, std::size_t bytes, std::uint64_t size) {
   const std::uint64_t offset = tail % size;
   return offset + bytes > size ? tail + (size - offset) : tail;
 }
 
-[[nodiscard]] inline std::uint64_t roundUpToLine(std::uint64_t bytes) { return (bytes + kLine - 1) / kLine * kLine; }
+[[nodiscard]] inline std::uint64_t roundUpToLine(std::uint64_t bytes) {
+  return (bytes + kLine - 1) / kLine * kLine;
+}
 
 }  // namespace ronde::detail

@@ -40,7 +40,8 @@ void Block::owe(std::uint32_t slot) const {
   shares_[slot].store(packShare(position_, Share::owed), std::memory_order_relaxed);
 }
 
-std::optional<std::span<const std::byte>> payloadOf(const Segment& segment, std::uint32_t slot, const Block& block) {
+std::optional<std::span<const std::byte>> payloadOf(const Segment& segment, std::uint32_t slot,
+                                                    const Block& block) {
   const std::uint32_t length = block.header().length;
   const std::uint64_t size = segment.geometry().outboxBytes;
   const std::uint64_t offset = block.header().payloadAt % size;
@@ -66,7 +67,8 @@ bool wasMemberIn(const Segment& segment, std::uint32_t slot, std::uint64_t view)
 bool isOwedAnything(const Segment& segment, std::uint32_t slot) {
   bool owed = false;
   forEachBlock(segment, slot, [&](const Block& block) {
-    // Also when done: a sender that was evicted in the middle may have said so while its message was handed over for it.
+    // Also when done: a sender that was evicted in the middle may have said so while its message was handed over
+    // for it.
     if (block.phase() != BlockPhase::writing) owed = owed || isOwedToAnyone(segment, block);
   });
   return owed;
@@ -85,8 +87,8 @@ void Outbox::giveBackTaken() {
   for (; head != tail; ++head) {
     const Block block(segment_, slot_, head);
     const BlockPhase phase = block.phase();
-    const bool free = phase == BlockPhase::done ||
-                      (phase == BlockPhase::handedOver && !isOwedToAnyone(segment_, block));
+    const bool free =
+        phase == BlockPhase::done || (phase == BlockPhase::handedOver && !isOwedToAnyone(segment_, block));
     if (!free) break;
   }
   state.head.store(head, std::memory_order_release);

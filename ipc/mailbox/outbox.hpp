@@ -35,8 +35,8 @@ class Block {
   ShareWord* shares_;
 };
 
-/// The payload of a block that the caller has claimed (or owns, or whose owner is dead); nothing if the block holds
-/// positions that no member writes.
+/// The payload of a block that the caller has claimed (or owns, or whose owner is dead); nothing if the block
+/// holds positions that no member writes.
 [[nodiscard]] std::optional<std::span<const std::byte>> payloadOf(const Segment& segment, std::uint32_t slot,
                                                                   const Block& block);
 
@@ -56,7 +56,8 @@ class Outbox {
   /// Forgets what a former owner of the slot left; so it is made before the slot becomes active.
   Outbox(const Segment& segment, std::uint32_t slot);
 
-  /// Reserves a block for `length` bytes; nothing if there is no room even after giving back what everybody has taken.
+  /// Reserves a block for `length` bytes; nothing if there is no room even after giving back what everybody has
+  /// taken.
   [[nodiscard]] std::optional<Block> allocate(std::uint32_t length);
 
   /// Writes the message and its addressees, then commits: from then on every living addressee gets it.

@@ -13,7 +13,8 @@
 
 namespace ronde::detail {
 
-/// Who we are, in which segment, and whether we still may: what every protocol of one communicator needs. Thread-safe.
+/// Who we are, in which segment, and whether we still may: what every protocol of one communicator needs.
+/// Thread-safe.
 class MemberContext {
  public:
   MemberContext(const Segment& segmentUsed, Member selfIs, Liveness& livenessUsed, WaitMode mode)

@@ -16,11 +16,12 @@ struct HeartObservation {
   bool departed = false;  ///< it is leaving: judged, but no sign of a pause of all
 };
 
-/// Decides who is silent: a pure function of what was observed and when, judged by the observer's own clock alone, so
-/// that no stamp in the segment is trusted. Used by one thread.
+/// Decides who is silent: a pure function of what was observed and when, judged by the observer's own clock alone,
+/// so that no stamp in the segment is trusted. Used by one thread.
 ///
 /// A member is silent when its beats have not changed for the limit. Nobody is judged
-///  - by an observer that was itself late (it slept, was stopped, or the host paused): everybody gets a fresh limit;
+///  - by an observer that was itself late (it slept, was stopped, or the host paused): everybody gets a fresh
+///  limit;
 ///  - once, if more than one and more than half of the others look silent together: then the pause was most likely
 ///    everybody's; they get one more limit, and are judged after it.
 class SilenceJudge {

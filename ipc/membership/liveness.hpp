@@ -9,9 +9,9 @@
 
 namespace ronde::detail {
 
-/// Tells for each slot whether its process lives. Evidence of death, quickest first: the life word (the kernel writes
-/// it), the slot's file lock (the kernel frees it). Silence is no evidence of death; it is only noted here, by the
-/// service thread. Thread-safe.
+/// Tells for each slot whether its process lives. Evidence of death, quickest first: the life word (the kernel
+/// writes it), the slot's file lock (the kernel frees it). Silence is no evidence of death; it is only noted here,
+/// by the service thread. Thread-safe.
 class Liveness : public OwnerOracle {
  public:
   Liveness(const Segment& segment, std::uint32_t ownSlot) : segment_(segment), ownSlot_(ownSlot) {}
@@ -29,8 +29,8 @@ class Liveness : public OwnerOracle {
   }
   void noteBeating(Member member) noexcept { silent_[member.slot].store(0, std::memory_order_relaxed); }
 
-  /// Kills the process in `slot`, so that what it holds can be taken over. True once it is dead; false if it may not
-  /// be killed, or is this process.
+  /// Kills the process in `slot`, so that what it holds can be taken over. True once it is dead; false if it may
+  /// not be killed, or is this process.
   bool fence(std::uint32_t slot) const;
 
   /// For waiters on a lock. A silent or evicted owner is fenced if the group's policy is to evict.

@@ -31,10 +31,10 @@ Member Registry::claim(const ShortName& name, Deadline deadline) const {
     const auto self = tryClaim(name, departed);
     if (self) return *self;
     if (departed == 0 || deadline.passed()) {
-      throw Error(Errc::groupFull,
-                  "the group's " + std::to_string(segment_.geometry().capacity) + " slots are all in use (" +
-                      std::to_string(departed) + " of them by former members whose last messages were not taken "
-                      "yet); found the group with a larger Options::capacity (RONDE_CAPACITY)");
+      throw Error(Errc::groupFull, "the group's " + std::to_string(segment_.geometry().capacity) +
+                                       " slots are all in use (" + std::to_string(departed) +
+                                       " of them by former members whose last messages were not taken "
+                                       "yet); found the group with a larger Options::capacity (RONDE_CAPACITY)");
     }
     // The members free slots when they wake.
     for (std::uint32_t slot = 0; slot < segment_.geometry().capacity; ++slot) segment_.slot(slot).service.wake();

@@ -28,16 +28,16 @@ enum class Admission {
 
 /// REGISTER: slots, arrival order, and the installation of views.
 ///
-/// A slot: free -> joining (its process holds the file lock) -> active -> departed -> free, incarnation + 1 each time.
-/// A view change writes the departed's slot words first, so that they are shut out before anybody acts on their
-/// absence; whoever installs a view folds in every member whose word says departed, so a proposer that dies
+/// A slot: free -> joining (its process holds the file lock) -> active -> departed -> free, incarnation + 1 each
+/// time. A view change writes the departed's slot words first, so that they are shut out before anybody acts on
+/// their absence; whoever installs a view folds in every member whose word says departed, so a proposer that dies
 /// between the two is completed by the next.
 class Registry {
  public:
   explicit Registry(const Segment& segment) : segment_(segment), views_(segment) {}
 
-  /// Takes a free slot (phase joining) and writes who we are into it. Waits until the deadline if slots of former members
-  /// may still come free.
+  /// Takes a free slot (phase joining) and writes who we are into it. Waits until the deadline if slots of former
+  /// members may still come free.
   /// @throws Error(groupFull), Error(noSpace).
   [[nodiscard]] Member claim(const ShortName& name, Deadline deadline) const;
   /// Gives a claimed slot back that never became active.
@@ -53,7 +53,8 @@ class Registry {
   /// Active members that are dead by now. Makes system calls if `thorough`.
   [[nodiscard]] std::vector<Leaving> findDead(const Liveness& liveness, bool thorough) const;
 
-  /// Frees a departed slot that nobody needs any more: clean-up done, process gone. `drained`: its outbox is empty.
+  /// Frees a departed slot that nobody needs any more: clean-up done, process gone. `drained`: its outbox is
+  /// empty.
   void reclaim(const MemberContext& context, std::uint32_t slot, bool drained) const;
 
   /// Names of the registered, living members, for messages to people: "P0, P2".

@@ -11,8 +11,8 @@
 
 namespace ronde::detail {
 
-/// This process's memory of views: the newest it has seen, the one its program looked at last (which gives ids their
-/// meaning), and the names of everybody it ever met. Thread-safe.
+/// This process's memory of views: the newest it has seen, the one its program looked at last (which gives ids
+/// their meaning), and the names of everybody it ever met. Thread-safe.
 class Roster {
  public:
   explicit Roster(const Views& views) : views_(views) {}

@@ -78,7 +78,8 @@ class OpenState {
   [[nodiscard]] Phase phaseOf(std::uint32_t slot) const {
     return SlotWord::unpack(context_.segment.slot(slot).word.load(std::memory_order_seq_cst)).phase;
   }
-  /// A holder that died while failing a round may have written some verdicts: without its last store they do not count.
+  /// A holder that died while failing a round may have written some verdicts: without its last store they do not
+  /// count.
   void forgetUnfinishedVerdicts() {
     for (std::uint32_t slot = 0; slot < capacity(); ++slot) {
       if (state_.verdict[slot] >> 8 == round()) state_.verdict[slot] = 0;
@@ -116,7 +117,8 @@ Outcome Barrier::synchronize(std::uint32_t n, Deadline deadline) {
       outcome.status = arrival.status;
       return outcome;
     }
-    outcome.status = context_.wait(deadline, [&] { return finished.load(std::memory_order_seq_cst) >= arrival.round; });
+    outcome.status =
+        context_.wait(deadline, [&] { return finished.load(std::memory_order_seq_cst) >= arrival.round; });
     if (outcome.status == Status::stopped || outcome.status == Status::evicted) return outcome;
     if (arrival.status == Status::staleView) {  // that was a round of others
       if (outcome.status == Status::timeout) return outcome;

@@ -1,6 +1,5 @@
 #pragma once
 
-
 #include "ipc/membership/context.hpp"
 #include "ipc/membership/roster.hpp"
 
@@ -8,24 +7,25 @@ namespace ronde::detail {
 
 /// Reusable barrier: rounds of exactly N arrivals, or of all members of a view. For meeting; it carries no data.
 ///
-/// Arrivals are counted anew under a lock from one word per slot, so no death can spoil a count. A round ends by one
-/// store (`round`), and all participants of a failed round find the same verdict: nobody passes while another fails.
-/// The arrival of a member that departs is taken back by the clean-up. Thread-safe; threads of one process arrive one
-/// after the other.
+/// Arrivals are counted anew under a lock from one word per slot, so no death can spoil a count. A round ends by
+/// one store (`round`), and all participants of a failed round find the same verdict: nobody passes while another
+/// fails. The arrival of a member that departs is taken back by the clean-up. Thread-safe; threads of one process
+/// arrive one after the other.
 class Barrier {
  public:
   Barrier(const MemberContext& context, Roster& roster) : context_(context), roster_(roster) {}
 
-  /// Arrives and waits. n = 0: all members of the current view. Ids in the outcome are those of the view at the call.
+  /// Arrives and waits. n = 0: all members of the current view. Ids in the outcome are those of the view at the
+  /// call.
   [[nodiscard]] Outcome synchronize(std::uint32_t n, Deadline deadline);
 
-  /// Clean-up after a view change: takes back the arrivals of departed members, and fails the round if it cannot be
-  /// completed any more. Idempotent; any member may run it. False if the lock was not to be had.
+  /// Clean-up after a view change: takes back the arrivals of departed members, and fails the round if it cannot
+  /// be completed any more. Idempotent; any member may run it. False if the lock was not to be had.
   static bool onViewChange(const MemberContext& context, const ViewData& view);
 
  private:
-  /// ok: arrived, `round` is the number to wait for. staleView: not a member of the round in progress, wait for its
-  /// end. mismatch: failed the round.
+  /// ok: arrived, `round` is the number to wait for. staleView: not a member of the round in progress, wait for
+  /// its end. mismatch: failed the round.
   struct Arrival {
     Status status = Status::ok;
     std::uint64_t round = 0;

@@ -23,8 +23,9 @@ void forEachLock(const Segment& segment, Visit visit) {
   }
 }
 
-/// After its slot word said departed, an evicted member takes no lock any more. One that it took before and still holds
-/// would let it go on writing whenever it resumes, so it is killed. A dead holder's lock is taken over by whoever needs it.
+/// After its slot word said departed, an evicted member takes no lock any more. One that it took before and still
+/// holds would let it go on writing whenever it resumes, so it is killed. A dead holder's lock is taken over by
+/// whoever needs it.
 void fenceIfHolding(const MemberContext& context, Member departed) {
   forEachLock(context.segment, [&](const SlotLock& lock) {
     if (lock.isHeldBy(departed) && context.segment.silencePolicy() == SilencePolicy::evict) {
@@ -33,8 +34,8 @@ void fenceIfHolding(const MemberContext& context, Member departed) {
   });
 }
 
-/// Hands the committed messages of a departed member to every addressee that may not have them. Receivers recognise
-/// what they have (Inbox). False if a mailbox had no room; then it is tried again.
+/// Hands the committed messages of a departed member to every addressee that may not have them. Receivers
+/// recognise what they have (Inbox). False if a mailbox had no room; then it is tried again.
 bool finishBroadcasts(const MemberContext& context, Member departed) {
   bool finished = true;
   forEachBlock(context.segment, departed.slot, [&](const Block& block) {

@@ -5,10 +5,10 @@
 
 namespace ronde::detail {
 
-/// Runs the clean-up of all view changes that were not cleaned yet, in this order: token, barrier, the departed's locks
-/// (a living owner that was evicted is fenced), their unfinished broadcasts; then says so, wakes everybody, and frees
-/// slots that nobody needs. Every step is idempotent: if a cleaner dies, the next begins anew. Any member may call
-/// it at any time; one runs, the others go on. True if nothing is left to do.
+/// Runs the clean-up of all view changes that were not cleaned yet, in this order: token, barrier, the departed's
+/// locks (a living owner that was evicted is fenced), their unfinished broadcasts; then says so, wakes everybody,
+/// and frees slots that nobody needs. Every step is idempotent: if a cleaner dies, the next begins anew. Any
+/// member may call it at any time; one runs, the others go on. True if nothing is left to do.
 bool cleanUp(const MemberContext& context, const Registry& registry);
 
 }  // namespace ronde::detail

@@ -22,8 +22,9 @@ int FencedCells::open(std::string_view name, std::size_t size, Deadline deadline
   }
   SlotLock& lock = context_.segment.control().registryLock;
   if (!holdsLock(lock.lock(context_.self, context_.liveness, deadline))) {
-    throw Error(Errc::system, "FencedCell: the registry lock was not to be had until the deadline; a stopped process "
-                              "holds it");
+    throw Error(Errc::system,
+                "FencedCell: the registry lock was not to be had until the deadline; a stopped process "
+                "holds it");
   }
   const SlotLockGuard guard(lock);
   for (int index = 0; index < kCells; ++index) {
@@ -44,14 +45,16 @@ int FencedCells::open(std::string_view name, std::size_t size, Deadline deadline
                                    " cells of the group are in use");
 }
 
-Status FencedCells::write(int index, std::span<const std::byte> value, std::uint64_t fence, Deadline deadline) const {
+Status FencedCells::write(int index, std::span<const std::byte> value, std::uint64_t fence,
+                          Deadline deadline) const {
   CellState& cell = context_.segment.cell(index);
   const LockResult locked = cell.lock.lock(context_.self, context_.liveness, deadline);
   if (!holdsLock(locked)) return refusalOf(locked);
   const SlotLockGuard guard(cell.lock);
   const std::uint64_t version = cell.version.load(std::memory_order_relaxed);
   if (fence < version >> kCountBits) return Status::staleFence;
-  // Every write changes the version, also under the same fence: the count's low bit names the value, so they take turns.
+  // Every write changes the version, also under the same fence: the count's low bit names the value, so they take
+  // turns.
   const std::uint64_t next = (fence << kCountBits) | ((version + 1) & ((1ULL << kCountBits) - 1));
   Value words{};
   std::memcpy(words.data(), value.data(), std::min(value.size(), sizeof(words)));

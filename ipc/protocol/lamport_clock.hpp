@@ -6,8 +6,8 @@
 
 namespace ronde::detail {
 
-/// The logical clock of one process (Lamport 1978, rules IR1 and IR2). For user messages only: system traffic must not
-/// touch it. Private memory. Thread-safe.
+/// The logical clock of one process (Lamport 1978, rules IR1 and IR2). For user messages only: system traffic must
+/// not touch it. Private memory. Thread-safe.
 class LamportClock {
  public:
   [[nodiscard]] LamportTime now() const noexcept { return time_.load(std::memory_order_relaxed); }

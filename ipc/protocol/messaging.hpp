@@ -14,8 +14,8 @@ namespace ronde::detail {
 /// Broadcasts up to this size are copied into each mailbox; longer ones lie once in the sender's outbox.
 inline constexpr std::size_t kInlineBroadcast = 4096;
 
-/// Asynchronous mail: sendTo, broadcast, publish, and the receipt of any message. For handing something over; not for
-/// knowing that it was read (rendezvous.hpp). Thread-safe.
+/// Asynchronous mail: sendTo, broadcast, publish, and the receipt of any message. For handing something over; not
+/// for knowing that it was read (rendezvous.hpp). Thread-safe.
 class Messaging {
  public:
   Messaging(const MemberContext& context, Roster& roster, Outbox& outbox, Inbox& inbox)
@@ -39,12 +39,14 @@ class Messaging {
   [[nodiscard]] Sent sendToAll(std::span<const std::byte> payload, LamportTime stamp, Kind kind, FullPolicy policy,
                                Deadline deadline);
 
-  /// Waits for a wanted message. `from` in `wanted` that departs ends the wait with peerFailed, once everything it had
-  /// committed is here.
+  /// Waits for a wanted message. `from` in `wanted` that departs ends the wait with peerFailed, once everything it
+  /// had committed is here.
   [[nodiscard]] Status receive(const Wanted& wanted, Sink& sink, Deadline deadline, Taken& taken);
 
   /// For the synchronous calls: a number for the next message.
-  [[nodiscard]] std::uint64_t nextSequence() noexcept { return sequence_.fetch_add(1, std::memory_order_relaxed) + 1; }
+  [[nodiscard]] std::uint64_t nextSequence() noexcept {
+    return sequence_.fetch_add(1, std::memory_order_relaxed) + 1;
+  }
 
   /// A block of the outbox, waiting for room until the deadline. Nothing: `refusal` says why.
   [[nodiscard]] std::optional<Block> allocateBlock(std::uint32_t length, FullPolicy policy, Deadline deadline,

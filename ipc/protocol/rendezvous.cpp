@@ -2,8 +2,8 @@
 
 namespace ronde::detail {
 
-Rendezvous::Sent Rendezvous::sendToSync(std::span<const std::byte> payload, LamportTime stamp, Member to, Deadline deadline,
-                                        const OnShare& onShare) {
+Rendezvous::Sent Rendezvous::sendToSync(std::span<const std::byte> payload, LamportTime stamp, Member to,
+                                        Deadline deadline, const OnShare& onShare) {
   const auto view = roster_.current();
   if (!view) return {{Status::segmentCorrupt, 0, {}, {}, {}}, 0};
   if (!view->contains(to)) return {{Status::peerFailed, view->number, {}, {}, {}}, 0};
@@ -11,8 +11,8 @@ Rendezvous::Sent Rendezvous::sendToSync(std::span<const std::byte> payload, Lamp
   return send(payload, stamp, Kind::sendToSync, view->number, addressees, deadline, onShare);
 }
 
-Rendezvous::Sent Rendezvous::broadcastSync(std::span<const std::byte> payload, LamportTime stamp, Deadline deadline,
-                                           const OnShare& onShare) {
+Rendezvous::Sent Rendezvous::broadcastSync(std::span<const std::byte> payload, LamportTime stamp,
+                                           Deadline deadline, const OnShare& onShare) {
   const auto view = roster_.current();
   if (!view) return {{Status::segmentCorrupt, 0, {}, {}, {}}, 0};
   std::vector<Addressee> addressees;
@@ -23,8 +23,9 @@ Rendezvous::Sent Rendezvous::broadcastSync(std::span<const std::byte> payload, L
   return send(payload, stamp, Kind::broadcastSync, view->number, addressees, deadline, onShare);
 }
 
-Rendezvous::Sent Rendezvous::send(std::span<const std::byte> payload, LamportTime stamp, Kind kind, std::uint64_t view,
-                                  std::vector<Addressee>& addressees, Deadline deadline, const OnShare& onShare) {
+Rendezvous::Sent Rendezvous::send(std::span<const std::byte> payload, LamportTime stamp, Kind kind,
+                                  std::uint64_t view, std::vector<Addressee>& addressees, Deadline deadline,
+                                  const OnShare& onShare) {
   Sent sent;
   sent.outcome.view = view;
   const auto length = static_cast<std::uint32_t>(payload.size());

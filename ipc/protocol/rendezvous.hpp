@@ -6,10 +6,10 @@
 
 namespace ronde::detail {
 
-/// Synchronous sends: return when the addressees have taken the message. The message lies in the sender's outbox; the
-/// mailboxes get a reference. Each addressee's share of the block is the one word in which it (claim) and the sender
-/// (withdraw) decide whether the message was delivered, so both always agree. For handing over and knowing; the price
-/// is waiting for the other side. Thread-safe; sends of several threads run side by side.
+/// Synchronous sends: return when the addressees have taken the message. The message lies in the sender's outbox;
+/// the mailboxes get a reference. Each addressee's share of the block is the one word in which it (claim) and the
+/// sender (withdraw) decide whether the message was delivered, so both always agree. For handing over and knowing;
+/// the price is waiting for the other side. Thread-safe; sends of several threads run side by side.
 class Rendezvous {
  public:
   Rendezvous(const MemberContext& context, Roster& roster, Outbox& outbox, Messaging& messaging)
@@ -23,8 +23,8 @@ class Rendezvous {
   using OnShare = std::function<void(Member member, MemberId id, bool acknowledged)>;
 
   /// To one member of the current view. peerFailed if it departs first.
-  [[nodiscard]] Sent sendToSync(std::span<const std::byte> payload, LamportTime stamp, Member to, Deadline deadline,
-                                const OnShare& onShare);
+  [[nodiscard]] Sent sendToSync(std::span<const std::byte> payload, LamportTime stamp, Member to,
+                                Deadline deadline, const OnShare& onShare);
   /// To every other member of the current view. ok if all that stayed took it.
   [[nodiscard]] Sent broadcastSync(std::span<const std::byte> payload, LamportTime stamp, Deadline deadline,
                                    const OnShare& onShare);
@@ -38,7 +38,8 @@ class Rendezvous {
   [[nodiscard]] Sent send(std::span<const std::byte> payload, LamportTime stamp, Kind kind, std::uint64_t view,
                           std::vector<Addressee>& addressees, Deadline deadline, const OnShare& onShare);
   /// Notes every addressee whose fate is decided by now. True if all are.
-  bool settleKnown(const Block& block, std::vector<Addressee>& addressees, Sent& sent, const OnShare& onShare) const;
+  bool settleKnown(const Block& block, std::vector<Addressee>& addressees, Sent& sent,
+                   const OnShare& onShare) const;
 
   const MemberContext& context_;
   Roster& roster_;

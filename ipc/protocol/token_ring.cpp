@@ -14,8 +14,8 @@ TokenRing::Grant TokenRing::request(Deadline deadline) {
   if (grant.status != Status::ok) return grant;
   if (tryEnter(grant)) return entered(grant);
 
-  // Announced before the token is looked at again: whoever releases meanwhile sees the wish or leaves a reserve that
-  // we see. SYNC: token-wants.
+  // Announced before the token is looked at again: whoever releases meanwhile sees the wish or leaves a reserve
+  // that we see. SYNC: token-wants.
   wants(context_.self.slot).store(1, std::memory_order_seq_cst);
   const Status status = context_.wait(deadline, [&] { return tryEnter(grant); });
   wants(context_.self.slot).store(0, std::memory_order_seq_cst);
@@ -47,8 +47,8 @@ bool TokenRing::tryEnter(Grant& grant) {
   const Token token = Token::unpack(seen);
   const std::uint32_t self = context_.self.slot + 1;
   if (token.held && token.holder != self) return false;
-  // The standing is asked after the word was read: an eviction after this changes the word (repair number), so that
-  // the CAS fails, or finds us as the holder and moves the token on. SYNC: token-repair.
+  // The standing is asked after the word was read: an eviction after this changes the word (repair number), so
+  // that the CAS fails, or finds us as the holder and moves the token on. SYNC: token-repair.
   if (token.holder == 0 || token.fence >= Token::kMaxFence || context_.standing() != Status::ok) return false;
   if (token.held) {
     grant = {Status::ok, token.fence, context_.segment.slot(context_.self.slot).tokenFrom.load() - 1};

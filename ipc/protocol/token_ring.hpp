@@ -7,13 +7,15 @@
 
 namespace ronde::detail {
 
-/// Mutual exclusion by a token that goes round the ring of ids (after Le Lann 1977): at most one member in the section
-/// per fence number, served in ring order. For excluding each other at little cost; not for protecting a resource from a
-/// process that was stopped inside and resumes after its eviction: that needs the fence number (FencedCell).
+/// Mutual exclusion by a token that goes round the ring of ids (after Le Lann 1977): at most one member in the
+/// section per fence number, served in ring order. For excluding each other at little cost; not for protecting a
+/// resource from a process that was stopped inside and resumes after its eviction: that needs the fence number
+/// (FencedCell).
 ///
-/// The token is one word (Token), so it cannot be lost or doubled. It rests with a member that left the section last, or
-/// with its successor, in reserve; whoever wants it takes it from there. While others wait, release gives it directly to
-/// the next of them along the ring, so nobody overtakes. Thread-safe; threads of one process enter one after the other.
+/// The token is one word (Token), so it cannot be lost or doubled. It rests with a member that left the section
+/// last, or with its successor, in reserve; whoever wants it takes it from there. While others wait, release gives
+/// it directly to the next of them along the ring, so nobody overtakes. Thread-safe; threads of one process enter
+/// one after the other.
 class TokenRing {
  public:
   TokenRing(const MemberContext& context, Roster& roster) : context_(context), roster_(roster) {}
@@ -40,8 +42,9 @@ class TokenRing {
   [[nodiscard]] Handover release(std::uint64_t fence);
   [[nodiscard]] Token token() const { return Token::unpack(word().load(std::memory_order_seq_cst)); }
 
-  /// Clean-up after a view change: moves the token off a departed holder and bumps the repair number in any case: a
-  /// member that has just chosen a departed successor must not succeed with that. Idempotent; any member may run it.
+  /// Clean-up after a view change: moves the token off a departed holder and bumps the repair number in any case:
+  /// a member that has just chosen a departed successor must not succeed with that. Idempotent; any member may run
+  /// it.
   static void onViewChange(const MemberContext& context, const ViewData& view);
 
  private:

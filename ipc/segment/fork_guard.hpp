@@ -2,8 +2,9 @@
 
 #include <cstdint>
 
-// After fork() the child must neither use nor keep alive what the parent has in the group: file locks belong to the
-// open file description that both share, so a child that kept the descriptor would make its dead parent look alive.
+// After fork() the child must neither use nor keep alive what the parent has in the group: file locks belong to
+// the open file description that both share, so a child that kept the descriptor would make its dead parent look
+// alive.
 namespace ronde::detail {
 
 /// Counts the forks that lead to this process. A communicator remembers the value it was made under.

@@ -9,9 +9,7 @@ constexpr std::size_t roundUp(std::size_t value, std::size_t unit) { return (val
 
 }  // namespace
 
-std::size_t Geometry::blocksAt() const {
-  return roundUp(kSlotsAt + capacity * sizeof(SlotTableState), kPage);
-}
+std::size_t Geometry::blocksAt() const { return roundUp(kSlotsAt + capacity * sizeof(SlotTableState), kPage); }
 
 std::size_t Geometry::blockBytes() const {
   return roundUp(sizeof(MailboxState) + mailboxMessages * sizeof(MailCell) + mailboxBytes + sizeof(OutboxState) +
@@ -21,10 +19,10 @@ std::size_t Geometry::blockBytes() const {
 
 std::uint64_t layoutFingerprint() noexcept {
   const std::array<std::uint64_t, 18> sizes = {
-      sizeof(SegmentHeader),  sizeof(ControlState),    sizeof(BarrierState), sizeof(CellState), sizeof(ViewState),
-      sizeof(ViewEntry),      sizeof(DepartureEntry),  sizeof(SlotTableState), sizeof(MailCell), sizeof(MailboxState),
-      sizeof(BlockHeader),    sizeof(OutboxState),     alignof(SlotTableState), kMaxMembers,   kRememberedViews,
-      kCells,                 Geometry::kSlotsAt,
+      sizeof(SegmentHeader), sizeof(ControlState), sizeof(BarrierState), sizeof(CellState), sizeof(ViewState),
+      sizeof(ViewEntry), sizeof(DepartureEntry), sizeof(SlotTableState), sizeof(MailCell), sizeof(MailboxState),
+      sizeof(BlockHeader), sizeof(OutboxState), alignof(SlotTableState), kMaxMembers, kRememberedViews, kCells,
+      Geometry::kSlotsAt,
       // Both byte orders and both kinds of lock word would differ here.
       static_cast<std::uint64_t>(SlotLock::ownerWord({1, 2}))};
   return checksum(sizes.data(), sizeof(sizes));

@@ -73,15 +73,15 @@ static_assert(offsetof(SegmentHeader, group) == 96);
 
 // ---------------------------------------------------------------------------------------------- control
 
-/// Packed token word. A single word, so there is exactly one token: it cannot be lost or doubled, only its holder can
-/// be gone. Who writes: the holder (release), a requester (takes a reserve; bumps `repair` when it gives up), and
-/// whoever installs a view (bumps `repair`, and moves the token if its holder left). All by CAS.
-/// What a death leaves: the token with the dead; the view change moves it.
+/// Packed token word. A single word, so there is exactly one token: it cannot be lost or doubled, only its holder
+/// can be gone. Who writes: the holder (release), a requester (takes a reserve; bumps `repair` when it gives up),
+/// and whoever installs a view (bumps `repair`, and moves the token if its holder left). All by CAS. What a death
+/// leaves: the token with the dead; the view change moves it.
 struct Token {
-  std::uint64_t fence;     ///< 42 bits: number of the last grant
-  std::uint32_t repair;    ///< 11 bits: invalidates hand-overs decided before a view change or a withdrawal
-  bool held;               ///< in the section; otherwise in reserve: any member may take it
-  std::uint32_t holder;    ///< 10 bits: slot + 1; 0 = nobody yet
+  std::uint64_t fence;   ///< 42 bits: number of the last grant
+  std::uint32_t repair;  ///< 11 bits: invalidates hand-overs decided before a view change or a withdrawal
+  bool held;             ///< in the section; otherwise in reserve: any member may take it
+  std::uint32_t holder;  ///< 10 bits: slot + 1; 0 = nobody yet
 
   static constexpr std::uint64_t kMaxFence = (1ULL << 42) - 1;
 
@@ -97,8 +97,8 @@ struct Token {
 /// One failed barrier round. Under the barrier's lock.
 struct BarrierFailureEntry {
   std::uint64_t round;
-  std::uint64_t startView;  ///< number of the view in which the round began
-  std::uint64_t failView;   ///< number of the view that failed it
+  std::uint64_t startView;                ///< number of the view in which the round began
+  std::uint64_t failView;                 ///< number of the view that failed it
   std::uint64_t slots[kMaxMembers / 64];  ///< the members concerned
 };
 static_assert(sizeof(BarrierFailureEntry) == 88);
@@ -108,14 +108,15 @@ inline constexpr int kBarrierFailures = 8;
 /// The barrier. Everything except `round` is read and written under `lock`.
 /// `round` is the commit: waiters spin on it without the lock. Before it advances past a failed round, the verdict
 /// of each participant is in `verdict`; a passed round writes none.
-/// What a death leaves: arrivals are one store each, and their number is counted anew by every arrival, so there is
-/// nothing to repair: a holder that dies before `round` advances leaves a round that the next visitor completes.
+/// What a death leaves: arrivals are one store each, and their number is counted anew by every arrival, so there
+/// is nothing to repair: a holder that dies before `round` advances leaves a round that the next visitor
+/// completes.
 struct alignas(kPair) BarrierState {
   SlotLock lock;
   std::uint32_t needed;     ///< N of the round, 0 before its first arrival
   std::uint64_t everybody;  ///< 1: the round is of all members of `startView`
   std::uint64_t startView;
-  Word64 round;  ///< number of the round in progress, from 1
+  Word64 round;                                       ///< number of the round in progress, from 1
   alignas(kPair) std::uint64_t arrived[kMaxMembers];  ///< per slot: last round it arrived at
   std::uint64_t verdict[kMaxMembers];                 ///< per slot: failed round << 8 | Status
   BarrierFailureEntry failures[kBarrierFailures];     ///< round r in entry r % 8
@@ -148,13 +149,13 @@ static_assert(offsetof(ControlState, barrier) == 1024);
 inline constexpr int kCells = 32;
 
 /// A FencedCell. `name` and `size` are written under registryLock, `name` last, and never change then.
-/// `version` is the one commit of a write: fence << 22 | count of writes, whose low bit names one of the two values. Writers hold `lock` and fill the
-/// other value first; readers copy the named one and look at `version` again.
-/// What a death leaves: the last committed value.
+/// `version` is the one commit of a write: fence << 22 | count of writes, whose low bit names one of the two
+/// values. Writers hold `lock` and fill the other value first; readers copy the named one and look at `version`
+/// again. What a death leaves: the last committed value.
 struct alignas(kPair) CellState {
   SlotLock lock;
   std::uint32_t size;
-  Word64 named;  ///< 1 once name and size are valid
+  Word64 named;    ///< 1 once name and size are valid
   Word64 version;  ///< 0: never written
   ShortName name;
   alignas(kLine) std::uint64_t values[2][24];  ///< 192 bytes each
@@ -215,13 +216,16 @@ struct SlotWord {
 };
 
 /// One line of the registration table. Three groups of lines:
-///  - who it is: `word` is written by the joiner while it holds the slot's file lock (free -> joining) and else under
-///    registryLock; the rest by the joiner before it becomes active. Read by anyone; valid while `word` says active.
-///  - signs of life: heartbeat words by the owner's service thread only (`tokenFrom` by whoever passes the token); `life` by that thread and, when the thread
+///  - who it is: `word` is written by the joiner while it holds the slot's file lock (free -> joining) and else
+///  under
+///    registryLock; the rest by the joiner before it becomes active. Read by anyone; valid while `word` says
+///    active.
+///  - signs of life: heartbeat words by the owner's service thread only (`tokenFrom` by whoever passes the token);
+///  `life` by that thread and, when the thread
 ///    ends in whatever way, by the kernel (FUTEX_OWNER_DIED). A joiner resets them before it becomes active.
 ///  - where its threads sleep: written by anyone through WakeWord.
-/// What a death leaves: phase joining or active, the file lock free, OWNER_DIED in `life`. A joiner's slot is taken
-/// by the next joiner, a member's is moved to departed by the next view change.
+/// What a death leaves: phase joining or active, the file lock free, OWNER_DIED in `life`. A joiner's slot is
+/// taken by the next joiner, a member's is moved to departed by the next view change.
 struct alignas(512) SlotTableState {
   Word64 word;
   Word64 joinedView;    ///< number of the first view with this incarnation; 0 while in none
@@ -262,9 +266,9 @@ enum class CellForm : std::uint8_t {
 };
 
 /// One record of a mailbox: a cache line, so that a message of up to 16 bytes moves one line.
-/// `commit` equals the record's position + 1 once it is complete: its release store is the one commit. Written by the
-/// holder of the producers' lock; read by the owner. Positions never repeat, and cells never hold payload of other
-/// records, so a stale cell cannot look committed.
+/// `commit` equals the record's position + 1 once it is complete: its release store is the one commit. Written by
+/// the holder of the producers' lock; read by the owner. Positions never repeat, and cells never hold payload of
+/// other records, so a stale cell cannot look committed.
 struct alignas(kLine) MailCell {
   Word64 commit;
   std::uint64_t stamp;  ///< Lamport clock of the send
@@ -288,7 +292,8 @@ struct TrainPart {
 static_assert(sizeof(TrainPart) == sizeof(MailCell::inlineBytes));
 
 /// A ring of cells and a ring of payload bytes. Positions count up for ever; index = position % size.
-///  - producers' line: under `producers`. What a death leaves: `tail` (and `tailByte`) behind the last committed cell;
+///  - producers' line: under `producers`. What a death leaves: `tail` (and `tailByte`) behind the last committed
+///  cell;
 ///    every producer first steps over cells that are already committed, so there is no repair.
 ///  - consumer's line: the owner only; producers read it. Always true, at worst late.
 ///  - room: where producers sleep until the owner has taken something.
@@ -297,9 +302,9 @@ struct MailboxState {
   std::uint32_t unused;
   Word64 tail;
   Word64 tailByte;
-  std::uint64_t knownHead;      ///< producers' copy of `head`, so that they look at the owner's line rarely
+  std::uint64_t knownHead;  ///< producers' copy of `head`, so that they look at the owner's line rarely
   std::uint64_t knownHeadByte;
-  Word64 refused;               ///< messages dropped or refused for want of room
+  Word64 refused;  ///< messages dropped or refused for want of room
   alignas(kPair) Word64 head;
   Word64 headByte;
   alignas(kPair) WakeWord room;
@@ -319,10 +324,10 @@ enum class BlockPhase : std::uint32_t {
   done,         ///< free to reuse once the blocks before it are
 };
 
-/// What one addressee has done about a block, packed as block position << 2 | state: positions never repeat, not even
-/// across owners of the slot, so a word left over from an earlier use of the place means nothing. CAS by the addressee (owed -> claimed) against the sender (owed -> withdrawn)
-/// decides whether the message is delivered, so both sides always agree. `claimed` keeps the block while the addressee
-/// copies it; `taken` gives it back.
+/// What one addressee has done about a block, packed as block position << 2 | state: positions never repeat, not
+/// even across owners of the slot, so a word left over from an earlier use of the place means nothing. CAS by the
+/// addressee (owed -> claimed) against the sender (owed -> withdrawn) decides whether the message is delivered, so
+/// both sides always agree. `claimed` keeps the block while the addressee copies it; `taken` gives it back.
 enum class Share : std::uint32_t { withdrawn = 0, owed, claimed, taken };
 using ShareWord = std::atomic<std::uint32_t>;
 
@@ -330,13 +335,13 @@ using ShareWord = std::atomic<std::uint32_t>;
   return (static_cast<std::uint32_t>(position) << 2) | static_cast<std::uint32_t>(share);
 }
 
-/// One message in an outbox; the shares of all slots follow it (rounded up to a line). Blocks lie in a table of their
-/// own, apart from payload, so that a late reader's CAS on a share can never hit bytes of another message.
+/// One message in an outbox; the shares of all slots follow it (rounded up to a line). Blocks lie in a table of
+/// their own, apart from payload, so that a late reader's CAS on a share can never hit bytes of another message.
 /// `phase` = writing is stored before OutboxState::tail covers the block; the rest before `committed`.
 struct alignas(kLine) BlockHeader {
   std::atomic<BlockPhase> phase;
-  std::uint32_t length;      ///< of the payload
-  std::uint64_t payloadAt;   ///< position in the outbox area
+  std::uint32_t length;     ///< of the payload
+  std::uint64_t payloadAt;  ///< position in the outbox area
   std::uint64_t stamp;
   std::uint64_t view;
   std::uint64_t sequence;
@@ -347,9 +352,9 @@ static_assert(sizeof(BlockHeader) == 64);
 
 inline constexpr std::uint64_t kOutboxBlocks = 64;
 
-/// A ring of blocks, and an area of payload bytes. Positions count up for ever. `tail`, `head`: the owner only; the next
-/// owner of the slot goes on from `tail`. What a death leaves: blocks between head and tail in any phase; the clean-up
-/// delivers the committed ones.
+/// A ring of blocks, and an area of payload bytes. Positions count up for ever. `tail`, `head`: the owner only;
+/// the next owner of the slot goes on from `tail`. What a death leaves: blocks between head and tail in any phase;
+/// the clean-up delivers the committed ones.
 struct OutboxState {
   alignas(kPair) Word64 head;
   Word64 tail;
@@ -373,8 +378,8 @@ struct Geometry {
   static constexpr std::size_t kSlotsAt = kViewsAt + kRememberedViews * sizeof(ViewState);
 
   [[nodiscard]] static Geometry of(const SegmentHeader& header) {
-    return {header.capacity, header.expected, header.mailboxMessages, header.mailboxBytes, header.maxMessage,
-            header.outboxBytes};
+    return {header.capacity,     header.expected,   header.mailboxMessages,
+            header.mailboxBytes, header.maxMessage, header.outboxBytes};
   }
   [[nodiscard]] std::size_t blocksAt() const;
   /// Bytes of a slot's block.

@@ -17,10 +17,10 @@ class Mapping;
 /// share the mapping (so that a thread sanitizer sees their accesses as one memory). Thread-safe.
 class Segment {
  public:
-  /// Joins the living segment of `options.group`, or creates it. A segment in which nobody lives is taken over, also
-  /// one of another version.
-  /// @throws Error(refusedSegment, incompatibleSegment, corruptSegment, noSpace, system); Error(registrationTimeout)
-  /// if the name keeps changing until `deadline`.
+  /// Joins the living segment of `options.group`, or creates it. A segment in which nobody lives is taken over,
+  /// also one of another version.
+  /// @throws Error(refusedSegment, incompatibleSegment, corruptSegment, noSpace, system);
+  /// Error(registrationTimeout) if the name keeps changing until `deadline`.
   static std::unique_ptr<Segment> joinOrCreate(const Options& options, Deadline deadline);
 
   /// Maps an existing segment for reading only; it takes no part in anything. Null if there is none.

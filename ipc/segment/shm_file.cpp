@@ -77,8 +77,10 @@ SegmentHeader describe(const Options& options) {
   header.mailboxBytes = (options.mailboxBytes + kPage - 1) / kPage * kPage;
   header.maxMessage = options.maxMessage;
   header.silencePolicy = static_cast<std::uint32_t>(options.onSilent);
-  header.heartbeatIntervalNs = static_cast<std::uint64_t>(std::chrono::nanoseconds(options.heartbeatInterval).count());
-  header.heartbeatTimeoutNs = static_cast<std::uint64_t>(std::chrono::nanoseconds(options.heartbeatTimeout).count());
+  header.heartbeatIntervalNs =
+      static_cast<std::uint64_t>(std::chrono::nanoseconds(options.heartbeatInterval).count());
+  header.heartbeatTimeoutNs =
+      static_cast<std::uint64_t>(std::chrono::nanoseconds(options.heartbeatTimeout).count());
   header.creatorPid = static_cast<std::uint32_t>(getpid());
   header.creatorUid = geteuid();
   header.group = ShortName(options.group);
@@ -111,7 +113,8 @@ int createSegmentFile(const Options& options, bool patient) {
     throwSystem(std::string("creating a file in ") + kDirectory, errno,
                 "a tmpfs writable for this user must be mounted there");
   }
-  if (ftruncate(file.get(), static_cast<off_t>(header.segmentBytes)) != 0) throwSystem("sizing the segment", errno);
+  if (ftruncate(file.get(), static_cast<off_t>(header.segmentBytes)) != 0)
+    throwSystem("sizing the segment", errno);
   reserve(file.get(), 0, geometry.blockAt(header.expected), "creating the group");
   // tmpfs gives zeroes, and all zeroes is the valid first state of every structure but the header.
   if (pwrite(file.get(), &header, sizeof(header), 0) != static_cast<ssize_t>(sizeof(header)) ||
@@ -144,8 +147,9 @@ void refuseForeign(int fd, const std::string& path) {
     fault = "is open to other users (mode must be 0600)";
   }
   if (fault != nullptr) {
-    throw Error(Errc::refusedSegment,
-                path + " " + fault + ", so it is not used and not touched; choose another group name or remove it");
+    throw Error(
+        Errc::refusedSegment,
+        path + " " + fault + ", so it is not used and not touched; choose another group name or remove it");
   }
 }
 

@@ -9,8 +9,8 @@
 #include "ipc/segment/layout.hpp"
 #include "ipc/sync/deadline.hpp"
 
-// The segment as a file: its name, its publication, and the kernel locks that tell who lives. Everything here works
-// on descriptors; the mapping is in segment.hpp.
+// The segment as a file: its name, its publication, and the kernel locks that tell who lives. Everything here
+// works on descriptors; the mapping is in segment.hpp.
 //
 // Locks (open-file-description locks, so that several members in one process do not release each other's):
 //   byte 0          every member holds it shared; whoever gets it exclusively knows that nobody lives here
@@ -22,11 +22,11 @@ namespace ronde::detail {
 [[nodiscard]] std::string segmentName(std::string_view group);
 [[nodiscard]] std::string segmentPath(std::string_view name);
 
-/// Makes the segment of `options.group` and gives it its name. Built without a name, its space reserved, completed,
-/// then linked: nobody sees an unfinished one, and a creator that dies leaves none. Returns the descriptor, which
-/// holds byte 0 shared until it is closed, or -1 if another creator is at it or was faster: look at the name again.
-/// Creators pass one at a time, so that a hundred that start together do not reserve memory a hundred times; `patient`
-/// = false ends that courtesy, which nothing else depends on.
+/// Makes the segment of `options.group` and gives it its name. Built without a name, its space reserved,
+/// completed, then linked: nobody sees an unfinished one, and a creator that dies leaves none. Returns the
+/// descriptor, which holds byte 0 shared until it is closed, or -1 if another creator is at it or was faster: look
+/// at the name again. Creators pass one at a time, so that a hundred that start together do not reserve memory a
+/// hundred times; `patient` = false ends that courtesy, which nothing else depends on.
 /// @throws Error(noSpace) with needed and free bytes; Error(system).
 [[nodiscard]] int createSegmentFile(const Options& options, bool patient);
 

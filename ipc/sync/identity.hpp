@@ -14,11 +14,12 @@ struct ProcessIdentity {
   friend bool operator==(const ProcessIdentity&, const ProcessIdentity&) = default;
 };
 
-/// True if the process certainly ended: no such pid, a zombie, or the pid belongs to another process by now. False if
-/// it lives, or in another pid namespace.
+/// True if the process certainly ended: no such pid, a zombie, or the pid belongs to another process by now. False
+/// if it lives, or in another pid namespace.
 [[nodiscard]] bool hasEnded(const ProcessIdentity& process) noexcept;
 
-/// Kills the process (SIGKILL) if it is certainly that one and not this one. False if it was not allowed or not sure.
+/// Kills the process (SIGKILL) if it is certainly that one and not this one. False if it was not allowed or not
+/// sure.
 bool killForSure(const ProcessIdentity& process) noexcept;
 
 }  // namespace ronde::detail

@@ -6,12 +6,12 @@
 
 namespace ronde::detail {
 
-/// Makes the kernel itself announce the death of the calling thread, within about 0.1 ms and before it tears down the
-/// process's memory (which takes 18 us per MiB and delays every other sign: pidfd, waitpid, file locks).
+/// Makes the kernel itself announce the death of the calling thread, within about 0.1 ms and before it tears down
+/// the process's memory (which takes 18 us per MiB and delays every other sign: pidfd, waitpid, file locks).
 ///
 /// The thread's robust-futex list gets one entry; the list head and node lie here, in private memory, and only the
-/// thread id lies in the segment, so no pointer is ever shared. When the thread ends in whatever way (kill, exec, exit),
-/// the kernel sets FUTEX_OWNER_DIED in the word and wakes one sleeper.
+/// thread id lies in the segment, so no pointer is ever shared. When the thread ends in whatever way (kill, exec,
+/// exit), the kernel sets FUTEX_OWNER_DIED in the word and wakes one sleeper.
 ///
 /// Belongs to a thread that runs no foreign code: it replaces the list that glibc keeps for robust mutexes.
 class LifeWord {

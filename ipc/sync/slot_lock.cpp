@@ -31,8 +31,8 @@ LockResult SlotLock::takeOver(std::uint32_t seen, Member self, OwnerOracle& orac
   const OwnerState state = slotPlusOne == 0 ? OwnerState::dead : oracle.ownerState(owner);
   if (state == OwnerState::stopped) return LockResult::ownerStopped;
   if (state == OwnerState::alive) return LockResult::timeout;
-  // Exactly the value judged: if the owner changed meanwhile, the judgement does not apply. The sleepers bit stays,
-  // so that our unlock wakes them.
+  // Exactly the value judged: if the owner changed meanwhile, the judgement does not apply. The sleepers bit
+  // stays, so that our unlock wakes them.
   return word_.compare_exchange_strong(seen, ownerWord(self) | kSleepers, std::memory_order_seq_cst)
              ? LockResult::ownerDied
              : LockResult::timeout;
@@ -40,7 +40,8 @@ LockResult SlotLock::takeOver(std::uint32_t seen, Member self, OwnerOracle& orac
 
 LockResult SlotLock::lockSlow(Member self, OwnerOracle& oracle, Deadline deadline) noexcept {
   const Clock::time_point start = Clock::now();
-  // Critical sections are tens of nanoseconds: the owner is most likely running, or was preempted and needs the core.
+  // Critical sections are tens of nanoseconds: the owner is most likely running, or was preempted and needs the
+  // core.
   do {
     for (int i = 0; i < 16; ++i) {
       if (word_.load(std::memory_order_relaxed) == 0) {

@@ -26,11 +26,11 @@ class OwnerOracle {
   virtual OwnerState ownerState(Member owner) = 0;
 };
 
-enum class [[nodiscard]] LockResult {
-  acquired,
-  ownerDied,  ///< acquired from a dead owner: what the lock protects may be half-written
-  timeout,
-  ownerStopped,  ///< not acquired: the owner is stopped and stays
+enum class [[nodiscard]] LockResult{
+    acquired,
+    ownerDied,  ///< acquired from a dead owner: what the lock protects may be half-written
+    timeout,
+    ownerStopped,  ///< not acquired: the owner is stopped and stays
 };
 
 inline bool holdsLock(LockResult result) {
@@ -43,10 +43,10 @@ inline bool holdsLock(LockResult result) {
 ///   bit 31: somebody sleeps | bits 30..10: incarnation (low 21 bits) | bits 9..0: slot + 1 | all 0: free
 ///
 /// Who writes: anyone, by CAS from 0 to itself; the owner, to 0; a waiter, bit 31; and whoever the oracle tells
-/// that the owner is dead, by CAS on the exact value. There is no ABA: a member that is dead never locks again, and
-/// its slot is given out anew only after every lock was swept (see membership/cleanup.hpp).
-/// What a death leaves: the owner's name. Nothing slow is done under it: no system call, allocation, log or user code.
-/// Several threads of a process may use it: the word names the process, and unlocks come from the locking thread.
+/// that the owner is dead, by CAS on the exact value. There is no ABA: a member that is dead never locks again,
+/// and its slot is given out anew only after every lock was swept (see membership/cleanup.hpp). What a death
+/// leaves: the owner's name. Nothing slow is done under it: no system call, allocation, log or user code. Several
+/// threads of a process may use it: the word names the process, and unlocks come from the locking thread.
 class SlotLock {
  public:
   /// Waits for the lock until `deadline`. Asks the oracle about the owner after each slice of waiting.

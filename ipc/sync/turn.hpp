@@ -7,8 +7,8 @@
 
 namespace ronde::detail {
 
-/// Lets the threads of one process pass one at a time: a mutex with a deadline that may be given back by another thread
-/// than took it, and whose wait also ends when the caller says so. Private memory, nothing of it is shared.
+/// Lets the threads of one process pass one at a time: a mutex with a deadline that may be given back by another
+/// thread than took it, and whose wait also ends when the caller says so. Private memory, nothing of it is shared.
 class Turn {
  public:
   [[nodiscard]] bool tryTake() noexcept { return free_.try_acquire(); }

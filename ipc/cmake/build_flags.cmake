@@ -1,0 +1,9 @@
+# Warnings and sanitizers for our own targets only; whoever uses the project by add_subdirectory() gets none of them.
+add_library(ronde_build_flags INTERFACE)
+target_compile_options(ronde_build_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion $<$<BOOL:${RONDE_WERROR}>:-Werror>)
+if(RONDE_SANITIZE)
+  target_compile_options(ronde_build_flags INTERFACE
+    -fsanitize=${RONDE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(ronde_build_flags INTERFACE -fsanitize=${RONDE_SANITIZE})
+endif()
