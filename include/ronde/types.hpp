@@ -6,6 +6,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <ranges>
 #include <span>
 #include <string_view>
 #include <type_traits>
@@ -66,10 +67,10 @@ concept TextLike = std::is_convertible_v<const T&, std::string_view>;
 template <class T>
 concept ByteRange = std::is_convertible_v<const T&, std::span<const std::byte>> && !TextLike<T>;
 
-/// A value whose bytes mean the same in another process: no pointers.
+/// A value whose bytes mean the same in another process: no pointers, no views such as std::span<int>.
 template <class T>
 concept PlainValue = std::is_trivially_copyable_v<T> && !std::is_pointer_v<T> && !std::is_array_v<T> &&
-                     !TextLike<T> && !ByteRange<T>;
+                     !std::ranges::enable_view<T> && !TextLike<T> && !ByteRange<T>;
 
 }  // namespace detail
 
