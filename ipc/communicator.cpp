@@ -70,7 +70,7 @@ class Communicator::Impl {
                                   "' of its parent; construct one in the child, under another name");
   }
   [[nodiscard]] Deadline deadlineOf(Timeout timeout) const {
-    return Deadline::in(timeout < Timeout::zero() ? Timeout(options.timeout) : timeout);
+    return Deadline::in(timeout == kDefaultTimeout ? Timeout(options.timeout) : timeout);
   }
   void refuseTooLarge(const char* call, std::size_t size) const {
     const std::uint64_t limit = member->context.segment.geometry().maxMessage;
@@ -91,6 +91,7 @@ class Communicator::Impl {
   const Options options;
   const std::uint64_t forkGeneration = detail::forkGeneration();
   std::unique_ptr<JoinedMember> member;
+  std::uint64_t membership = 1;  ///< counts rejoin()
 };
 
 namespace {
@@ -220,7 +221,10 @@ Result<View> Communicator::waitView(std::uint64_t after, Timeout timeout) {
   const Status status =
       member.context.wait(impl_->deadlineOf(timeout), [&] { return member.context.views.number() > after; });
   if (status != Status::ok) return status;
-  return view();
+  const auto view = member.roster.current();
+  if (!view) return Status::segmentCorrupt;
+  member.roster.adopt(*view);
+  return view->toPublic();
 }
 
 namespace {
@@ -393,17 +397,17 @@ Result<Message> Communicator::broadcastSync(Payload data, MemberId from, Timeout
   if (call.standing != Status::ok) return call.standing;
   const LamportTime stamp = member.clock.tick();
   member.emit(sendEvent(Kind::broadcastSync, data, stamp));
-  const auto sent =
+  const Outcome outcome =
       member.rendezvous.broadcastSync(data.bytes(), stamp, deadline, shareReporter(member, Kind::broadcastSync));
-  member.sent.fetch_add(sent.handedOver, std::memory_order_relaxed);
-  if (sent.outcome.ok()) {
+  member.sent.fetch_add(static_cast<std::uint64_t>(outcome.acknowledged.size()), std::memory_order_relaxed);
+  if (outcome.ok()) {
     Event event;
     event.type = EventType::allAcks;
     event.kind = Kind::broadcastSync;
-    event.count = sent.outcome.acknowledged.size();
+    event.count = outcome.acknowledged.size();
     member.emit(event);
   }
-  return sent.outcome;
+  return outcome;
 }
 
 Outcome Communicator::sendToSync(Payload payload, MemberId to, Timeout timeout) {
@@ -423,14 +427,14 @@ Outcome Communicator::sendToSync(Payload payload, MemberId to, Timeout timeout) 
     member.setPeer(event, addressee);
     member.emit(event);
   }
-  auto sent = member.rendezvous.sendToSync(payload.bytes(), stamp, addressee, impl_->deadlineOf(timeout),
-                                           shareReporter(member, Kind::sendToSync));
-  member.sent.fetch_add(sent.handedOver, std::memory_order_relaxed);
-  if (sent.outcome.status == Status::peerFailed && sent.outcome.failed.empty()) {
-    sent.outcome.view = member.roster.adoptedNumber();  // gone before we began
-    sent.outcome.failed.insert(to);
+  Outcome outcome = member.rendezvous.sendToSync(payload.bytes(), stamp, addressee, impl_->deadlineOf(timeout),
+                                                 shareReporter(member, Kind::sendToSync));
+  member.sent.fetch_add(static_cast<std::uint64_t>(outcome.acknowledged.size()), std::memory_order_relaxed);
+  if (outcome.status == Status::peerFailed && outcome.failed.empty()) {
+    outcome.view = member.roster.adoptedNumber();  // gone before we began
+    outcome.failed.insert(to);
   }
-  return sent.outcome;
+  return outcome;
 }
 
 Result<Message> Communicator::receiveFromSync(MemberId from, Timeout timeout) {
@@ -465,12 +469,14 @@ void reportGrant(JoinedMember& member, const detail::TokenRing::Grant& grant) {
   }
   if (grant.fromSlot != member.context.self.slot && grant.fromSlot < member.context.segment.geometry().capacity) {
     event.type = EventType::tokenReceived;
+    event.waiting = grant.handed;
     const auto word =
         detail::SlotWord::unpack(member.context.segment.slot(grant.fromSlot).word.load(std::memory_order_relaxed));
     member.setPeer(event, {grant.fromSlot, word.incarnation});
     member.emit(event);
     event.peer = kUnknownId;
     event.peerName = {};
+    event.waiting = false;
   }
   event.type = EventType::sectionEnter;
   member.emit(event);
@@ -507,7 +513,7 @@ Result<Section> Communicator::requestSC(Timeout timeout) {
   const auto grant = member.tokenRing.request(impl_->deadlineOf(timeout));
   reportGrant(member, grant);
   if (grant.status != Status::ok) return grant.status;
-  return Section(*this, grant.fence);
+  return Section(*this, impl_->membership, grant.fence);
 }
 
 Result<Section> Communicator::trySC() {
@@ -518,7 +524,7 @@ Result<Section> Communicator::trySC() {
   const auto grant = member.tokenRing.tryRequest();
   if (grant.status != Status::ok) return grant.status;
   reportGrant(member, grant);
-  return Section(*this, grant.fence);
+  return Section(*this, impl_->membership, grant.fence);
 }
 
 Outcome Communicator::releaseSC() {
@@ -534,8 +540,8 @@ Outcome Communicator::releaseSC() {
   return refusal(releaseHeld(member, fence));
 }
 
-void Communicator::releaseSection(std::uint64_t fence) noexcept {
-  if (detail::forkGeneration() != impl_->forkGeneration) return;
+void Communicator::releaseSection(std::uint64_t membership, std::uint64_t fence) noexcept {
+  if (detail::forkGeneration() != impl_->forkGeneration || membership != impl_->membership) return;
   try {
     const Call call(*impl_->member);
     static_cast<void>(releaseHeld(*impl_->member, fence));
@@ -550,13 +556,14 @@ Section& Section::operator=(Section&& other) noexcept {
   if (this != &other) {
     release();
     owner_ = std::exchange(other.owner_, nullptr);
+    membership_ = other.membership_;
     fence_ = other.fence_;
   }
   return *this;
 }
 
 void Section::release() noexcept {
-  if (owner_ != nullptr) std::exchange(owner_, nullptr)->releaseSection(fence_);
+  if (owner_ != nullptr) std::exchange(owner_, nullptr)->releaseSection(membership_, fence_);
 }
 
 Outcome Communicator::stop(Timeout timeout) {
@@ -580,6 +587,7 @@ void Communicator::rejoin() {
                 "rejoin: other threads are still inside calls of this communicator; let them return");
   }
   impl_->member = join(impl_->options);
+  ++impl_->membership;
 }
 
 Stats Communicator::stats() const {

@@ -23,6 +23,13 @@ std::unique_ptr<Segment> enter(const Options& options, Deadline deadline) {
   return segment;
 }
 
+Member claimSlot(const Segment& segment, const Registry& registry, const ShortName& name, Deadline deadline) {
+  const auto self = registry.claim(name, deadline);
+  if (self) return *self;
+  segment.abandonName();
+  throw GroupIsDead();
+}
+
 }  // namespace
 
 JoinedMember::JoinedMember(const Options& options, Deadline deadline)
@@ -30,7 +37,7 @@ JoinedMember::JoinedMember(const Options& options, Deadline deadline)
       name_(options.name),
       segment_(enter(options, deadline)),
       registry(*segment_),
-      self_(registry.claim(name_, deadline)),
+      self_(claimSlot(*segment_, registry, name_, deadline)),
       liveness_(*segment_, self_.slot),
       context(*segment_, self_, liveness_, options.waiting),
       roster(context.views),
@@ -77,7 +84,10 @@ void JoinedMember::joinView(Deadline deadline) {
       abandon();
       throw Error(Errc::duplicateName, "group '" + options_.group + "' has a living member called '" +
                                            options_.name + "' already; choose another Options::name (RONDE_NAME)");
-    case Admission::groupDead: abandon(); throw GroupIsDead();
+    case Admission::groupDead:
+      segment_->abandonName();
+      abandon();
+      throw GroupIsDead();
     case Admission::noLock:
       abandon();
       throw Error(Errc::registrationTimeout,
@@ -109,11 +119,17 @@ void JoinedMember::joinView(Deadline deadline) {
 }
 
 void JoinedMember::awaitCohort(Deadline deadline) {
-  context.ringAll();
   const Word64& joined = context.segment.slot(self_.slot).joinedView;
   const Status status = context.wait(
       deadline, [&] { return joined.load(std::memory_order_seq_cst) != 0 && context.views.number() != 0; });
   if (status == Status::ok) return;
+  if (status == Status::evicted) {
+    throw Error(
+        Errc::registrationTimeout,
+        "group '" + options_.group + "': '" + options_.name +
+            "' gave no heartbeat for longer than Options::heartbeatTimeout and was excluded while it waited "
+            "for the others; try again, or raise the limit");
+  }
   const std::string arrived = std::to_string(registry.arrivedCount(liveness_)) + " of " +
                               std::to_string(segment_->geometry().expected) +
                               " arrived: " + registry.arrivedNames(liveness_);
@@ -133,9 +149,12 @@ void JoinedMember::setPeer(Event& event, Member peer) {
 void JoinedMember::emit(Event event) {
   if (!isObserved()) return;
   const auto view = roster.current();
-  if (view) {
+  if (event.roster != nullptr) {
+    event.self = event.roster->idOf(self_);
+    event.view = event.roster->number;
+  } else if (view) {
     event.self = view->idOf(self_);
-    if (event.view == 0) event.view = view->number;
+    event.view = view->number;
   }
   event.name = name_;
   if (event.clock == 0) event.clock = clock.now();
@@ -152,7 +171,6 @@ void JoinedMember::onViews(std::uint64_t from, std::uint64_t to) {
     const View publicView = view->toPublic();
     Event event;
     event.type = EventType::view;
-    event.view = number;
     event.roster = &publicView;
     emit(event);
   }
@@ -183,15 +201,18 @@ void JoinedMember::publishCounters() {
 }
 
 bool JoinedMember::leave(Deadline deadline) {
-  const std::lock_guard guard(leaving_);
-  if (left_) return true;
   context.beginStopping();
+  if (!leaving_.take(deadline, [] { return true; })) return false;
+  const TurnGuard guard(leaving_);
+  if (left_) return true;
+  liveness_.setMayWait(false);  // calls that wait for a lock end, too
   // Blocked calls see the flag when they wake; they may sleep on words of other members, so give them time.
   while (calls.load(std::memory_order_seq_cst) != 0) {
     if (deadline.passed()) return false;
     context.doorbell().wake();
     std::this_thread::sleep_for(std::chrono::microseconds(200));
   }
+  liveness_.setMayWait(true);
   static_cast<void>(tokenRing.release(tokenRing.heldFence()));
   const Leaving self{self_, Departure::left};
   registry.remove(context, {&self, 1}, deadline);

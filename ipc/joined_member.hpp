@@ -20,8 +20,9 @@
 
 namespace ronde::detail {
 
-/// Thrown by the constructor when every member of the group turned out to be dead, though the kernel has not yet
-/// taken their locks back: to be tried again.
+/// Thrown by the constructor when every member of the group turned out to be dead, though somebody still holds on
+/// to the segment (the kernel, which is taking down a large process, or a process that was evicted and is
+/// stopped). Its name has been removed: to be tried again, which founds a new group.
 struct GroupIsDead {};
 
 /// One membership from REGISTER to stop: owns the parts in the order in which they depend on each other, joins in
@@ -82,7 +83,7 @@ class JoinedMember {
   void onBeat();
   void publishCounters();
 
-  std::mutex leaving_;
+  Turn leaving_;
   bool left_ = false;
   bool tokenRests_ = false;  // service thread only
   std::unique_ptr<ServiceThread> service_;

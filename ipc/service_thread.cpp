@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "ipc/log.hpp"
@@ -14,6 +15,8 @@ namespace {
 constexpr std::chrono::milliseconds kLockLimit{20};
 /// Without futex_waitv deaths are looked for this often.
 constexpr std::chrono::milliseconds kPollSlice{20};
+/// A clean-up that somebody else is at, or that waits for room in a mailbox, is looked at again this soon.
+constexpr std::chrono::milliseconds kCleanUpRetry{20};
 
 }  // namespace
 
@@ -27,7 +30,12 @@ ServiceThread::ServiceThread(MemberContext& context, Registry& registry, Callbac
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { run(); });
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (...) {
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    throw;
+  }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   started_.wait();
 }
@@ -60,7 +68,7 @@ void ServiceThread::run() {
     if (context_.isActive(context_.self)) {
       removeDead(isDue);
       if (isDue) judgeSilence();
-      cleanUp(context_, registry_);
+      cleaned_ = cleanUp(context_, registry_);
     }
     reportViews();
     if (!evictionReported_ && context_.standing() == Status::evicted) {
@@ -119,11 +127,14 @@ void ServiceThread::judgeSilence() {
   if (verdict.silent.empty() || context_.segment.silencePolicy() != SilencePolicy::evict) return;
 
   std::vector<Leaving> silent;
-  for (const Member& member : verdict.silent) {
-    if (context_.isActive(member)) silent.push_back({member, Departure::silent});
+  for (const auto& [member, beats, departed] : hearts) {
+    const bool isSilent = std::find(verdict.silent.begin(), verdict.silent.end(), member) != verdict.silent.end();
+    if (isSilent && !departed) silent.push_back({member, Departure::silent, beats});
   }
   if (!silent.empty() && registry_.remove(context_, silent, Deadline::in(kLockLimit))) {
-    for (const Leaving& one : silent) log::warn("slot {} was silent and is evicted", one.member.slot);
+    for (const Leaving& one : silent) {
+      if (!context_.isActive(one.member)) log::warn("slot {} was silent and is evicted", one.member.slot);
+    }
     context_.ringAll();
   }
 }
@@ -143,7 +154,8 @@ void ServiceThread::sleepUntil(Clock::time_point wakeAt) {
   // Ring order from our own slot, so that beyond the kernel's limit of words every member is still watched by
   // some.
   const std::uint32_t capacity = context_.segment.geometry().capacity;
-  for (std::uint32_t step = 1; step < capacity && watched_.size() < kFutexWaitAnyMax; ++step) {
+  const bool watches = context_.isActive(context_.self);  // who is out of the group follows up no death
+  for (std::uint32_t step = 1; watches && step < capacity && watched_.size() < kFutexWaitAnyMax; ++step) {
     const SlotTableState& other = context_.segment.slot((context_.self.slot + step) % capacity);
     if (SlotWord::unpack(other.word.load(std::memory_order_seq_cst)).phase != Phase::active) continue;
     const std::uint32_t life = other.life.load(std::memory_order_seq_cst);
@@ -153,7 +165,8 @@ void ServiceThread::sleepUntil(Clock::time_point wakeAt) {
   const std::uint64_t number = context_.views.number();
   if (ending_.load(std::memory_order_seq_cst) || number > reportedView_.load(std::memory_order_seq_cst)) return;
   if (context_.standing() == Status::evicted && !evictionReported_) return;
-  const auto limit = std::chrono::nanoseconds(wakeAt - Clock::now());
+  auto limit = std::chrono::nanoseconds(wakeAt - Clock::now());
+  if (!cleaned_) limit = std::min<std::chrono::nanoseconds>(limit, kCleanUpRetry);
   if (!futexWaitAny(watched_, limit)) {
     futexWait(own.service.word, watched_.front().expected, std::min<std::chrono::nanoseconds>(limit, kPollSlice));
   }

@@ -51,6 +51,7 @@ class ServiceThread {
   std::vector<FutexExpectation> watched_;
   std::atomic<std::uint64_t> reportedView_{UINT64_MAX};
   bool evictionReported_ = false;
+  bool cleaned_ = true;  ///< nothing was left to do at the last clean-up
   bool unnamedReported_ = false;
   std::atomic<bool> ending_{false};
   std::latch started_{1};

@@ -119,7 +119,7 @@ class RONDE_EXPORT Communicator {
   /// Enters the critical section of the group, waiting for the token of a ring (after Le Lann 1977): at most
   /// one holder per fence number, served in ring order. One section per process: a second thread waits.
   Result<Section> requestSC(Timeout timeout = kDefaultTimeout);
-  /// Enters if nobody is in the section and nobody waits; otherwise Status::empty at once.
+  /// Enters if the token rests in reserve; otherwise Status::empty at once.
   Result<Section> trySC();
   /// Leaves the section and hands the token to the next requester along the ring. The Section object of this
   /// holding becomes inert. Status::evicted: it had been taken from us meanwhile.
@@ -143,7 +143,7 @@ class RONDE_EXPORT Communicator {
 
  private:
   friend class Section;
-  void releaseSection(std::uint64_t fence) noexcept;
+  void releaseSection(std::uint64_t membership, std::uint64_t fence) noexcept;
 
   class Impl;
   std::unique_ptr<Impl> impl_;

@@ -12,15 +12,17 @@ class Communicator;
 /// thread that uses it; must not outlive its communicator.
 class RONDE_EXPORT Section {
  public:
-  Section(Section&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)), fence_(other.fence_) {}
+  Section(Section&& other) noexcept
+      : owner_(std::exchange(other.owner_, nullptr)), membership_(other.membership_), fence_(other.fence_) {}
   Section& operator=(Section&& other) noexcept;
   Section(const Section&) = delete;
   Section& operator=(const Section&) = delete;
   ~Section();
 
-  /// The number of this holding: greater than that of every earlier holder in the group. Hand it to whatever
-  /// the section protects (FencedCell, a file's version field), and let that refuse smaller ones: a process
-  /// that was stopped inside the section and evicted may go on without knowing (Kleppmann 2016).
+  /// The number of this holding: greater than that of every earlier holder in the group (which begins anew at 1
+  /// when it is founded anew after the end of its last member). Hand it to whatever the section protects
+  /// (FencedCell, a file's version field), and let that refuse smaller ones: a process that was stopped inside the
+  /// section and evicted may go on without knowing (Kleppmann 2016).
   [[nodiscard]] std::uint64_t fence() const noexcept { return fence_; }
 
   /// Gives the section back now. Nothing happens if it was given back or lost already.
@@ -28,8 +30,10 @@ class RONDE_EXPORT Section {
 
  private:
   friend class Communicator;
-  Section(Communicator& owner, std::uint64_t fence) : owner_(&owner), fence_(fence) {}
+  Section(Communicator& owner, std::uint64_t membership, std::uint64_t fence)
+      : owner_(&owner), membership_(membership), fence_(fence) {}
   Communicator* owner_;
+  std::uint64_t membership_;  ///< of the owner; one that rejoined holds nothing of its former membership
   std::uint64_t fence_;
 };
 

@@ -52,7 +52,11 @@ class ShortName {
   explicit ShortName(std::string_view text) {
     std::copy_n(text.begin(), std::min(text.size(), kMaxNameLength), bytes_.begin());
   }
-  [[nodiscard]] std::string_view view() const { return {bytes_.data()}; }
+  /// Ends at the first NUL, or after kMaxNameLength bytes: a name from shared memory may have none.
+  [[nodiscard]] std::string_view view() const {
+    const auto end = std::find(bytes_.begin(), bytes_.end() - 1, '\0');
+    return {bytes_.data(), static_cast<std::size_t>(end - bytes_.begin())};
+  }
   friend bool operator==(const ShortName&, const ShortName&) = default;
 
  private:

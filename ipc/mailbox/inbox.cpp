@@ -107,6 +107,7 @@ Taken Inbox::take(const Wanted& wanted, Sink& sink) {
       }
       if (taken && taken->status == TakeStatus::corrupt) {
         discardAll(kDiscardLimit);
+        refuseWhatIsOwed();
         return *taken;
       }
       if (done_[head_ & mask_].taken) giveBack();
@@ -117,6 +118,20 @@ Taken Inbox::take(const Wanted& wanted, Sink& sink) {
   Taken nothing;
   nothing.lookedUpTo = position;
   return nothing;
+}
+
+void Inbox::refuseWhatIsOwed() const {
+  for (std::uint32_t slot = 0; slot < segment_.geometry().capacity; ++slot) {
+    if (segment_.slot(slot).word.load(std::memory_order_seq_cst) == 0) continue;  // its block may have no memory
+    forEachBlock(segment_, slot, [&](const Block& block) {
+      if (block.settle(self_.slot, Share::withdrawn)) segment_.slot(slot).doorbell.wake();
+    });
+  }
+}
+
+bool Inbox::isActive() const {
+  return segment_.slot(self_.slot).word.load(std::memory_order_seq_cst) ==
+         SlotWord{self_.incarnation, Phase::active, {}}.pack();
 }
 
 std::optional<Taken> Inbox::deliver(const MailCell& cell, std::uint64_t position, Sink& sink) {
@@ -160,7 +175,9 @@ std::optional<Taken> Inbox::deliverReference(const MailCell& cell, std::uint64_t
     return Taken{TakeStatus::corrupt, {}};
   }
   copyOut(to, payload->data(), payload->size());
+  const bool intact = isActive();
   block.giveBack(self_.slot);
+  if (!intact) return std::nullopt;
   const Envelope envelope = envelopeOf(cell);
   if (envelope.kind == Kind::broadcast || envelope.kind == Kind::publish) {
     lastBroadcast_[cell.sender] = {cell.incarnation, cell.sequence};

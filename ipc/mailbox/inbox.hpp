@@ -82,6 +82,10 @@ class Inbox {
   void markTaken(const MailCell& cell, std::uint64_t position);
   void giveBack();
   [[nodiscard]] bool isDuplicate(const MailCell& cell) const;
+  /// Tells senders that wait for us, or keep bytes for us, that we lost their references.
+  void refuseWhatIsOwed() const;
+  /// While it is true our claims keep the senders' bytes; they ignore those of a departed member.
+  [[nodiscard]] bool isActive() const;
   /// Empties the mailbox and forgets what is under way. False if its lock was not to be had.
   bool discardAll(std::chrono::nanoseconds limit);
 

@@ -12,12 +12,17 @@ bool isActive(const Segment& segment, Member member) {
 
 bool hasArea(CellForm form) { return form == CellForm::area || form == CellForm::car; }
 
+/// Cells that must stay free: only references may use the last ones.
+std::uint64_t reserveFor(CellForm form, const Geometry& geometry) {
+  return form == CellForm::reference ? 0 : Mailbox::reservedCells(geometry);
+}
+
 }  // namespace
 
 PushResult Mailbox::pushWhole(const Envelope& envelope, std::span<const std::byte> payload,
                               Deadline lockDeadline) const {
-  const auto form = payload.size() <= sizeof(MailCell::inlineBytes) ? CellForm::inlined : CellForm::area;
-  return push(envelope, form, static_cast<std::uint32_t>(payload.size()), 0, payload, nullptr, lockDeadline);
+  return push(envelope, formOf(payload.size()), static_cast<std::uint32_t>(payload.size()), 0, payload, nullptr,
+              lockDeadline);
 }
 
 PushResult Mailbox::pushCar(const Envelope& envelope, std::span<const std::byte> part, TrainPart where,
@@ -37,6 +42,8 @@ PushResult Mailbox::push(const Envelope& envelope, CellForm form, std::uint32_t 
   const Geometry& geometry = segment_.geometry();
   const std::uint64_t cellCount = geometry.mailboxMessages;
 
+  // Before the lock: an evicted process that goes on must not hold it even for a moment.
+  if (!isActive(segment_, self_) || !isActive(segment_, owner_)) return PushResult::refused;
   const LockResult locked = state.producers.lock(self_, oracle_, lockDeadline);
   if (!holdsLock(locked)) {
     return locked == LockResult::ownerStopped ? PushResult::ownerStopped : PushResult::noLock;
@@ -57,7 +64,7 @@ PushResult Mailbox::push(const Envelope& envelope, CellForm form, std::uint32_t 
     ++tail;
   }
 
-  const std::uint64_t reserve = form == CellForm::reference ? 0 : reservedCells(geometry);
+  const std::uint64_t reserve = reserveFor(form, geometry);
   const std::uint64_t area = hasArea(form) ? roundUpToLine(payload.size()) : 0;
   const std::uint64_t at = area > 0 ? placeContiguous(tailByte, area, geometry.mailboxBytes) : tailByte;
   const auto fits = [&] {
@@ -99,13 +106,13 @@ PushResult Mailbox::push(const Envelope& envelope, CellForm form, std::uint32_t 
   return PushResult::pushed;
 }
 
-bool Mailbox::looksRoomy(std::size_t bytes) const {
+bool Mailbox::looksRoomy(CellForm form, std::size_t bytes) const {
   const MailboxState& state = segment_.mailbox(owner_.slot);
   const Geometry& geometry = segment_.geometry();
   const std::uint64_t tailByte = state.tailByte.load(std::memory_order_acquire);
-  const std::uint64_t area = bytes > sizeof(MailCell::inlineBytes) ? roundUpToLine(bytes) : 0;
+  const std::uint64_t area = hasArea(form) ? roundUpToLine(bytes) : 0;
   return state.tail.load(std::memory_order_acquire) - state.head.load(std::memory_order_seq_cst) +
-                 reservedCells(geometry) <
+                 reserveFor(form, geometry) <
              geometry.mailboxMessages &&
          placeContiguous(tailByte, area, geometry.mailboxBytes) + area - state.headByte.load() <=
              geometry.mailboxBytes;

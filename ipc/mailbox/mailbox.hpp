@@ -54,8 +54,12 @@ class Mailbox {
 
   /// Where producers wait for room.
   [[nodiscard]] WakeWord& room() const { return segment_.mailbox(owner_.slot).room; }
-  /// True if a record with `bytes` of payload would fit; looks without the lock.
-  [[nodiscard]] bool looksRoomy(std::size_t bytes) const;
+  /// How a message of `bytes` that fits one record is stored.
+  [[nodiscard]] static CellForm formOf(std::size_t bytes) {
+    return bytes <= sizeof(MailCell::inlineBytes) ? CellForm::inlined : CellForm::area;
+  }
+  /// True if a record of this form with `bytes` of payload would fit; looks without the lock.
+  [[nodiscard]] bool looksRoomy(CellForm form, std::size_t bytes) const;
   /// Counts a message that was dropped or refused for want of room.
   void countRefused() const { segment_.mailbox(owner_.slot).refused.fetch_add(1, std::memory_order_relaxed); }
 

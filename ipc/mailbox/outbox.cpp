@@ -8,8 +8,7 @@ namespace {
 bool isOwedToAnyone(const Segment& segment, const Block& block) {
   const BlockHeader& header = block.header();
   for (std::uint32_t slot = 0; slot < segment.geometry().capacity; ++slot) {
-    const Share share = block.share(slot);
-    if ((share == Share::owed || share == Share::claimed) && wasMemberIn(segment, slot, header.view)) return true;
+    if (block.isOwedTo(slot) && wasMemberIn(segment, slot, header.view)) return true;
   }
   return false;
 }
@@ -64,12 +63,13 @@ bool wasMemberIn(const Segment& segment, std::uint32_t slot, std::uint64_t view)
   return joined != 0 && joined <= view;
 }
 
-bool isOwedAnything(const Segment& segment, std::uint32_t slot) {
+bool isAnythingOwed(const Segment& segment, std::uint32_t slot) {
   bool owed = false;
   forEachBlock(segment, slot, [&](const Block& block) {
-    // Also when done: a sender that was evicted in the middle may have said so while its message was handed over
-    // for it.
-    if (block.phase() != BlockPhase::writing) owed = owed || isOwedToAnyone(segment, block);
+    // What is merely committed by now was committed after the eviction, and nobody will deliver it.
+    const BlockPhase phase = block.phase();
+    if (phase == BlockPhase::adopted || phase == BlockPhase::handedOver)
+      owed = owed || isOwedToAnyone(segment, block);
   });
   return owed;
 }
@@ -86,10 +86,7 @@ void Outbox::giveBackTaken() {
   std::uint64_t head = state.head.load(std::memory_order_relaxed);
   for (; head != tail; ++head) {
     const Block block(segment_, slot_, head);
-    const BlockPhase phase = block.phase();
-    const bool free =
-        phase == BlockPhase::done || (phase == BlockPhase::handedOver && !isOwedToAnyone(segment_, block));
-    if (!free) break;
+    if (block.phase() != BlockPhase::handedOver || isOwedToAnyone(segment_, block)) break;
   }
   state.head.store(head, std::memory_order_release);
 }
@@ -103,13 +100,10 @@ std::optional<Block> Outbox::allocate(std::uint32_t length) {
   const std::uint64_t tail = state.tail.load(std::memory_order_relaxed);
   if (tail - head >= kOutboxBlocks) return std::nullopt;
   const std::uint64_t at = placeContiguous(areaTail_, length, size);
-  if (head != tail) {
-    const std::uint64_t areaHead = Block(segment_, slot_, head).header().payloadAt;
-    if (at + length - areaHead > size) return std::nullopt;
-  }
+  if (head != tail && at + length - payloadAt_[head % kOutboxBlocks] > size) return std::nullopt;
   const Block block(segment_, slot_, tail);
-  block.header().payloadAt = at;
-  block.setPhase(BlockPhase::writing);
+  block.header().payloadAt = payloadAt_[tail % kOutboxBlocks] = at;
+  block.header().phase.store(BlockPhase::writing, std::memory_order_seq_cst);
   areaTail_ = at + roundUpToLine(length);
   // A cleaner sees the block from here on, and leaves it alone until it is committed.
   state.tail.store(tail + 1, std::memory_order_release);
@@ -125,12 +119,12 @@ void Outbox::commit(const Block& block, const Envelope& envelope, std::span<cons
   header.sequence = envelope.sequence;
   header.kind = static_cast<std::uint32_t>(envelope.kind);
   if (!payload.empty()) {
-    std::memcpy(segment_.outboxArea(slot_) + header.payloadAt % segment_.geometry().outboxBytes, payload.data(),
-                payload.size());
+    const std::uint64_t at = payloadAt_[block.position() % kOutboxBlocks];
+    std::memcpy(segment_.outboxArea(slot_) + at % segment_.geometry().outboxBytes, payload.data(), payload.size());
   }
   for (const Member& member : addressees) block.owe(member.slot);
   // THE commit of a broadcast: a death before it reaches nobody, a death after it everybody. SYNC: intent.
-  block.setPhase(BlockPhase::committed);
+  block.advance(BlockPhase::writing, BlockPhase::committed);
 }
 
 std::vector<std::uint32_t> Outbox::slotsInTheWay() {
@@ -140,10 +134,7 @@ std::vector<std::uint32_t> Outbox::slotsInTheWay() {
   if (state.head.load() == state.tail.load()) return slots;
   const Block oldest(segment_, slot_, state.head.load());
   for (std::uint32_t slot = 0; slot < segment_.geometry().capacity; ++slot) {
-    const Share share = oldest.share(slot);
-    if ((share == Share::owed || share == Share::claimed) && wasMemberIn(segment_, slot, oldest.header().view)) {
-      slots.push_back(slot);
-    }
+    if (oldest.isOwedTo(slot) && wasMemberIn(segment_, slot, oldest.header().view)) slots.push_back(slot);
   }
   return slots;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -18,10 +19,18 @@ class Block {
   [[nodiscard]] std::uint64_t position() const { return position_; }
   [[nodiscard]] BlockHeader& header() const { return *header_; }
   [[nodiscard]] BlockPhase phase() const { return header_->phase.load(std::memory_order_acquire); }
-  void setPhase(BlockPhase phase) const { header_->phase.store(phase, std::memory_order_seq_cst); }
+  /// `from` -> `to`; false if it was not `from` (any more).
+  bool advance(BlockPhase from, BlockPhase to) const {
+    return header_->phase.compare_exchange_strong(from, to, std::memory_order_seq_cst);
+  }
 
   /// What `slot` has done about the message; withdrawn also if it was never an addressee.
   [[nodiscard]] Share share(std::uint32_t slot) const;
+  /// True if the message is still on its way to `slot`, or being copied there.
+  [[nodiscard]] bool isOwedTo(std::uint32_t slot) const {
+    const Share now = share(slot);
+    return now == Share::owed || now == Share::claimed;
+  }
   /// owed -> `to`, the decision between the two sides; false if it was not owed (any more).
   bool settle(std::uint32_t slot, Share to) const;
   /// claimed -> taken.
@@ -46,8 +55,9 @@ void forEachBlock(const Segment& segment, std::uint32_t slot, const std::functio
 /// True if the member that is in `slot` now was in view `view`.
 [[nodiscard]] bool wasMemberIn(const Segment& segment, std::uint32_t slot, std::uint64_t view);
 
-/// True while a member still has to read a committed block of `slot`'s outbox.
-[[nodiscard]] bool isOwedAnything(const Segment& segment, std::uint32_t slot);
+/// True while a member still has to read something in the outbox of `slot`, whose owner departed and was cleaned
+/// up after.
+[[nodiscard]] bool isAnythingOwed(const Segment& segment, std::uint32_t slot);
 
 /// The owner's side of its outbox: where broadcasts and synchronous messages lie until all addressees have them.
 /// Thread-safe: threads of the process fill different blocks at once.
@@ -63,6 +73,8 @@ class Outbox {
   /// Writes the message and its addressees, then commits: from then on every living addressee gets it.
   void commit(const Block& block, const Envelope& envelope, std::span<const std::byte> payload,
               std::span<const Member> addressees) const;
+  /// Says that everybody who is to have the message has its record. After our eviction it changes nothing.
+  static void finish(const Block& block) { block.advance(BlockPhase::committed, BlockPhase::handedOver); }
 
   /// The addressees that keep the oldest block from being given back, for messages to people.
   [[nodiscard]] std::vector<std::uint32_t> slotsInTheWay();
@@ -73,7 +85,9 @@ class Outbox {
   const Segment& segment_;
   std::uint32_t slot_;
   std::mutex mutex_;
-  std::uint64_t areaTail_ = 0;  ///< only the owner needs it: where a block's payload lies is in the block
+  // What is in the segment is for readers; the owner decides by its own copy.
+  std::uint64_t areaTail_ = 0;
+  std::array<std::uint64_t, kOutboxBlocks> payloadAt_{};
 };
 
 }  // namespace ronde::detail

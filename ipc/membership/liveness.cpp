@@ -11,6 +11,11 @@ namespace {
 constexpr std::uint32_t kIncarnationMask = (1U << 21) - 1;  // what a lock word keeps of an incarnation
 constexpr std::chrono::milliseconds kFenceLimit{50};
 
+std::uint32_t milliseconds() {
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now().time_since_epoch());
+  return static_cast<std::uint32_t>(now.count());
+}
+
 }  // namespace
 
 ProcessIdentity identityOf(const SlotTableState& slot) { return {slot.pid, slot.pidNamespace, slot.startTime}; }
@@ -23,11 +28,27 @@ bool Liveness::isDead(std::uint32_t slot, bool thorough) const {
 
 bool Liveness::isDeserted(std::uint32_t slot) const { return slot != ownSlot_ && !segment_.isSlotClaimed(slot); }
 
-bool Liveness::fence(std::uint32_t slot) const {
-  const SlotTableState& table = segment_.slot(slot);
+void Liveness::noteSilent(Member member) noexcept {
+  silent_[member.slot].store((std::uint64_t{member.incarnation} << 32) | milliseconds(),
+                             std::memory_order_relaxed);
+}
+
+bool Liveness::isSilentNow(Member member) const noexcept {
+  const std::uint64_t note = silent_[member.slot].load(std::memory_order_relaxed);
+  if (note == 0 || (note >> 32) != member.incarnation) return false;
+  const auto age = std::chrono::milliseconds(milliseconds() - static_cast<std::uint32_t>(note));
+  return age <= 2 * segment_.heartbeatInterval();
+}
+
+bool Liveness::fence(std::uint32_t slot, SlotWord judged) const {
   if (isDead(slot, true)) return true;
-  if (!killForSure(identityOf(table))) return false;
-  log::warn("killed pid {} in slot {}: it was silent and held a lock", table.pid, slot);
+  if (!isSilentNow({slot, judged.incarnation})) return false;
+  const SlotTableState& table = segment_.slot(slot);
+  const ProcessIdentity identity = identityOf(table);
+  // A newcomer changes the word before it writes who it is, so this is the identity of the one that was judged.
+  if (table.word.load(std::memory_order_seq_cst) != judged.pack()) return false;
+  if (!killForSure(identity)) return false;
+  log::warn("killed pid {} in slot {}: it was silent and held a lock", identity.pid, slot);
   const Deadline deadline = Deadline::in(kFenceLimit);
   while (!isDead(slot, true)) {
     if (deadline.passed()) return false;
@@ -44,11 +65,9 @@ OwnerState Liveness::ownerState(Member owner) {
   }
   if (owner.slot == ownSlot_) return OwnerState::alive;
   if (isDead(owner.slot, true)) return OwnerState::dead;
-  // Who leaves in order holds the registry lock while its word says so already, and will release it.
-  const bool isEvicted = word.phase == Phase::departed && word.departure == Departure::silent;
-  const bool outOfTouch = isEvicted || silent_[owner.slot].load(std::memory_order_relaxed) == word.incarnation;
-  if (!outOfTouch) return OwnerState::alive;
-  if (segment_.silencePolicy() == SilencePolicy::evict && fence(owner.slot)) return OwnerState::dead;
+  // Also one that leaves, or was evicted and runs again, may hold a lock for a moment, and will release it.
+  if (!isSilentNow({owner.slot, word.incarnation})) return OwnerState::alive;
+  if (segment_.silencePolicy() == SilencePolicy::evict && fence(owner.slot, word)) return OwnerState::dead;
   return OwnerState::stopped;
 }
 

@@ -16,30 +16,36 @@ class Liveness : public OwnerOracle {
  public:
   Liveness(const Segment& segment, std::uint32_t ownSlot) : segment_(segment), ownSlot_(ownSlot) {}
 
-  /// True if the process in `slot` (joining or active) is certainly gone. `thorough` also asks for the file lock,
-  /// a system call.
+  /// True if the process in `slot` (joining or active) is gone: its service thread ended, which only the end of
+  /// the process does while the slot is in use. `thorough` also asks for the file lock, a system call.
   [[nodiscard]] bool isDead(std::uint32_t slot, bool thorough) const;
 
   /// True if no process stands behind the slot any more, whatever its phase.
   [[nodiscard]] bool isDeserted(std::uint32_t slot) const;
 
-  /// The service thread's judgement of a member that gives no heartbeat, until it takes it back.
-  void noteSilent(Member member) noexcept {
-    silent_[member.slot].store(member.incarnation, std::memory_order_relaxed);
-  }
+  /// The service thread's judgement of a member that gives no heartbeat. To be renewed at each beat: it soon
+  /// ceases to count as evidence.
+  void noteSilent(Member member) noexcept;
   void noteBeating(Member member) noexcept { silent_[member.slot].store(0, std::memory_order_relaxed); }
 
-  /// Kills the process in `slot`, so that what it holds can be taken over. True once it is dead; false if it may
-  /// not be killed, or is this process.
-  bool fence(std::uint32_t slot) const;
+  /// Kills the member whose slot word was `judged`, if there is fresh evidence of its silence, so that what it
+  /// holds can be taken over. True once it is dead; false if nothing says that it is silent now (it may have been
+  /// evicted, and be running well), if it may not be killed, or is this process.
+  bool fence(std::uint32_t slot, SlotWord judged) const;
 
-  /// For waiters on a lock. A silent or evicted owner is fenced if the group's policy is to evict.
+  /// For waiters on a lock. A silent owner, evicted or not, is fenced if the group's policy is to evict.
   OwnerState ownerState(Member owner) override;
 
+  void setMayWait(bool may) noexcept { mayWait_.store(may, std::memory_order_relaxed); }
+  [[nodiscard]] bool mayWait() const noexcept override { return mayWait_.load(std::memory_order_relaxed); }
+
  private:
+  [[nodiscard]] bool isSilentNow(Member member) const noexcept;
+
   const Segment& segment_;
   std::uint32_t ownSlot_;
-  std::array<std::atomic<std::uint32_t>, kMaxMembers> silent_{};  ///< incarnation; 0 = not silent
+  std::atomic<bool> mayWait_{true};
+  std::array<Word64, kMaxMembers> silent_{};  ///< incarnation << 32 | when, in ms; 0 = not silent
 };
 
 [[nodiscard]] ProcessIdentity identityOf(const SlotTableState& slot);

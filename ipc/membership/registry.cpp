@@ -25,38 +25,56 @@ std::uint64_t monotonicNs() {
 
 }  // namespace
 
-Member Registry::claim(const ShortName& name, Deadline deadline) const {
+std::optional<Member> Registry::claim(const ShortName& name, Deadline deadline) const {
+  auto nextWake = Clock::now();
   for (;;) {
-    int departed = 0;
-    const auto self = tryClaim(name, departed);
-    if (self) return *self;
-    if (departed == 0 || deadline.passed()) {
+    SlotsInUse found;
+    const auto self = tryClaim(name, found);
+    if (self) return self;
+    if (found.living == 0) return std::nullopt;
+    if (found.departed == 0 || deadline.passed()) {
       throw Error(Errc::groupFull, "the group's " + std::to_string(segment_.geometry().capacity) +
-                                       " slots are all in use (" + std::to_string(departed) +
+                                       " slots are all in use (" + std::to_string(found.departed) +
                                        " of them by former members whose last messages were not taken "
                                        "yet); found the group with a larger Options::capacity (RONDE_CAPACITY)");
     }
     // The members free slots when they wake.
-    for (std::uint32_t slot = 0; slot < segment_.geometry().capacity; ++slot) segment_.slot(slot).service.wake();
+    if (Clock::now() >= nextWake) {
+      for (std::uint32_t slot = 0; slot < segment_.geometry().capacity; ++slot) segment_.slot(slot).service.wake();
+      nextWake = Clock::now() + std::chrono::milliseconds(50);
+    }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }
 
-std::optional<Member> Registry::tryClaim(const ShortName& name, int& departed) const {
+std::optional<Member> Registry::tryClaim(const ShortName& name, SlotsInUse& found) const {
   for (std::uint32_t slot = 0; slot < segment_.geometry().capacity; ++slot) {
+    const Phase phase = wordOf(slot).phase;
+    if (phase == Phase::active && segment_.isSlotClaimed(slot)) ++found.living;
+    if (phase == Phase::departed || (phase == Phase::active && !segment_.isSlotClaimed(slot))) ++found.departed;
     // A slot in phase joining whose file lock is free was left by a joiner that died.
-    const auto claimable = [&] {
-      const Phase phase = wordOf(slot).phase;
-      if (phase == Phase::departed) ++departed;
-      return phase == Phase::free || phase == Phase::joining;
+    const auto isClaimable = [&] {
+      return wordOf(slot).phase == Phase::free || wordOf(slot).phase == Phase::joining;
     };
-    if (!claimable() || !segment_.claimSlot(slot)) continue;
-    if (!claimable()) {  // it changed hands before we had the file lock
+    if (!isClaimable() || !segment_.claimSlot(slot)) {
+      if (phase == Phase::joining) ++found.living;
+      continue;
+    }
+    if (!isClaimable()) {  // it changed hands before we had the file lock
       segment_.releaseSlot(slot);
       continue;
     }
+    try {
+      segment_.reserveBlock(slot);  // before anybody can see a slot whose block has no memory
+    } catch (...) {
+      segment_.releaseSlot(slot);
+      throw;
+    }
+    const Member self{slot, std::max(1U, wordOf(slot).incarnation + 1)};
     SlotTableState& table = segment_.slot(slot);
-    const std::uint32_t incarnation = std::max(1U, wordOf(slot).incarnation + 1);
+    segment_.control().wants[slot].store(0, std::memory_order_relaxed);  // a former owner may have died waiting
+    // The new incarnation first, then who it is: see Liveness::fence().
+    setWord(slot, {self.incarnation, Phase::joining, {}});
     const ProcessIdentity identity = ProcessIdentity::ofThisProcess();
     table.pid = identity.pid;
     table.pidNamespace = identity.pidNamespace;
@@ -69,14 +87,6 @@ std::optional<Member> Registry::tryClaim(const ShortName& name, int& departed) c
       word->store(0, std::memory_order_relaxed);
     }
     table.life.store(0, std::memory_order_relaxed);
-    setWord(slot, {incarnation, Phase::joining, {}});
-    const Member self{slot, incarnation};
-    try {
-      segment_.reserveBlock(slot);
-    } catch (...) {
-      abandon(self);
-      throw;
-    }
     return self;
   }
   return std::nullopt;
@@ -138,10 +148,13 @@ bool Registry::remove(const MemberContext& context, std::span<const Leaving> lea
   if (!holdsLock(lock.lock(context.self, context.liveness, deadline))) return false;
   const SlotLockGuard guard(lock);
   const auto current = views_.current();
-  if (!current) return false;
-  for (const auto& [member, reason] : leaving) {
+  if (!current || !context.isActive(context.self)) return false;
+  for (const auto& [member, reason, beats] : leaving) {
     const SlotWord word = wordOf(member.slot);
     if (word.incarnation != member.incarnation || word.phase != Phase::active) continue;
+    if (reason == Departure::silent && segment_.slot(member.slot).beats.load(std::memory_order_acquire) != beats) {
+      continue;
+    }
     segment_.slot(member.slot).departedView.store(current->contains(member) ? current->number + 1 : 0);
     // From this store on the member is refused everywhere. SYNC: departure.
     setWord(member.slot, {member.incarnation, Phase::departed, reason});

@@ -14,6 +14,7 @@ namespace ronde::detail {
 struct Leaving {
   Member member;
   Departure reason;
+  std::uint64_t beats = 0;  ///< for Departure::silent: what was seen; if it has beaten since, it stays
 };
 
 /// What became of an attempt to register.
@@ -37,9 +38,9 @@ class Registry {
   explicit Registry(const Segment& segment) : segment_(segment), views_(segment) {}
 
   /// Takes a free slot (phase joining) and writes who we are into it. Waits until the deadline if slots of former
-  /// members may still come free.
+  /// members may still come free. Nothing: every member of the view is dead, so nobody will free one.
   /// @throws Error(groupFull), Error(noSpace).
-  [[nodiscard]] Member claim(const ShortName& name, Deadline deadline) const;
+  [[nodiscard]] std::optional<Member> claim(const ShortName& name, Deadline deadline) const;
   /// Gives a claimed slot back that never became active.
   void abandon(Member self) const;
 
@@ -47,7 +48,8 @@ class Registry {
   [[nodiscard]] Admission admit(const MemberContext& context, const ShortName& name, Deadline deadline) const;
 
   /// Takes `leaving` out of the view, and whoever else is departed but still in it. True if a view was installed
-  /// (the caller then runs the clean-up). False also if the lock was not to be had until `deadline`: try again.
+  /// (the caller then runs the clean-up). False also if the lock was not to be had until `deadline` (try again),
+  /// and if we are not an active member ourselves: who was evicted decides nothing any more.
   bool remove(const MemberContext& context, std::span<const Leaving> leaving, Deadline deadline) const;
 
   /// Active members that are dead by now. Makes system calls if `thorough`.
@@ -68,7 +70,12 @@ class Registry {
   void setWord(std::uint32_t slot, SlotWord word) const {
     segment_.slot(slot).word.store(word.pack(), std::memory_order_seq_cst);
   }
-  [[nodiscard]] std::optional<Member> tryClaim(const ShortName& name, int& departed) const;
+  /// What a look for a free slot found besides.
+  struct SlotsInUse {
+    int departed = 0;  ///< of former members: may come free
+    int living = 0;
+  };
+  [[nodiscard]] std::optional<Member> tryClaim(const ShortName& name, SlotsInUse& found) const;
   /// Under the registry lock: builds the view that follows from the slot words, and installs it if it differs.
   /// `founding`: the view is the first one, so all active members are in it.
   bool installNext(const ViewData& current, bool founding, std::optional<Member> joining) const;

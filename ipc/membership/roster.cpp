@@ -25,15 +25,18 @@ void Roster::remember(const ViewData& view) {
 }
 
 void Roster::adopt(const ViewData& view) {
+  std::array<std::uint64_t, kMaxMembers> byId{};
+  std::array<std::uint64_t, kMaxMembers> bySlot{};
+  for (std::size_t id = 0; id < view.members.size(); ++id) {
+    const Member member = view.memberAt(id);
+    byId[id] = key(member);
+    bySlot[member.slot] = (std::uint64_t{member.incarnation} << 32) | (id + 1);
+  }
   const std::lock_guard guard(mutex_);
-  for (auto& word : adoptedBySlot_) word.store(0, std::memory_order_relaxed);
-  for (std::size_t id = 0; id < adoptedById_.size(); ++id) {
-    const Member member = id < view.members.size() ? view.memberAt(id) : Member{};
-    adoptedById_[id].store(member.incarnation == 0 ? 0 : key(member), std::memory_order_release);
-    if (member.incarnation != 0) {
-      adoptedBySlot_[member.slot].store((std::uint64_t{member.incarnation} << 32) | (id + 1),
-                                        std::memory_order_release);
-    }
+  // Each word once: whoever stays in the view is never seen as a stranger in between.
+  for (std::size_t i = 0; i < byId.size(); ++i) {
+    adoptedById_[i].store(byId[i], std::memory_order_release);
+    adoptedBySlot_[i].store(bySlot[i], std::memory_order_release);
   }
   adoptedSize_.store(static_cast<int>(view.members.size()), std::memory_order_release);
   adoptedNumber_.store(view.number, std::memory_order_release);

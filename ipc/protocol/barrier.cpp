@@ -19,8 +19,8 @@ class OpenState {
       : context_(context), state_(context.segment.control().barrier) {
     const LockResult result = state_.lock.lock(context.self, context.liveness, deadline);
     locked_ = holdsLock(result);
-    if (result == LockResult::ownerDied) forgetUnfinishedVerdicts();
     if (!locked_) refusal_ = refusalOf(result);
+    if (result == LockResult::ownerDied) repair();
   }
   OpenState(const OpenState&) = delete;
   OpenState& operator=(const OpenState&) = delete;
@@ -51,6 +51,17 @@ class OpenState {
     return phaseOf(slot) == Phase::active && joined != 0 && joined <= state_.startView;
   }
 
+  [[nodiscard]] std::uint32_t livingOfRound() const {
+    std::uint32_t count = 0;
+    for (std::uint32_t slot = 0; slot < capacity(); ++slot) count += belongsToRound(slot) ? 1 : 0;
+    return count;
+  }
+  [[nodiscard]] std::uint32_t living() const {
+    std::uint32_t count = 0;
+    for (std::uint32_t slot = 0; slot < capacity(); ++slot) count += phaseOf(slot) == Phase::active ? 1 : 0;
+    return count;
+  }
+
   void complete() {
     noteWake();
     state_.round.store(round(), std::memory_order_seq_cst);  // THE end of the round
@@ -79,11 +90,13 @@ class OpenState {
     return SlotWord::unpack(context_.segment.slot(slot).word.load(std::memory_order_seq_cst)).phase;
   }
   /// A holder that died while failing a round may have written some verdicts: without its last store they do not
-  /// count.
-  void forgetUnfinishedVerdicts() {
+  /// count. One that died between the last arrival and the end of the round leaves the end to us.
+  void repair() {
     for (std::uint32_t slot = 0; slot < capacity(); ++slot) {
       if (state_.verdict[slot] >> 8 == round()) state_.verdict[slot] = 0;
     }
+    const std::uint32_t count = arrivals();
+    if (count > 0 && count >= state_.needed) complete();
   }
   void noteWake() {
     for (std::uint32_t slot = 0; slot < capacity(); ++slot) toWake_.set(slot, state_.arrived[slot] == round());
@@ -115,6 +128,10 @@ Outcome Barrier::synchronize(std::uint32_t n, Deadline deadline) {
     const Arrival arrival = arrive(n, *view, deadline);
     if (arrival.status != Status::ok && arrival.status != Status::staleView) {
       outcome.status = arrival.status;
+      if (arrival.status == Status::peerFailed) {
+        outcome.view = roster_.adoptedNumber();
+        insertDeparted(*view, outcome.failed);
+      }
       return outcome;
     }
     outcome.status =
@@ -138,13 +155,16 @@ Barrier::Arrival Barrier::arrive(std::uint32_t n, const ViewData& view, Deadline
   const std::uint64_t round = open.round();
   const auto self = context_.self.slot;
   const auto size = static_cast<std::uint32_t>(view.members.size());
+  const std::uint64_t viewNow = context_.views.number();
+  // The view may have moved on since the caller looked: look again.
+  if (viewNow != view.number) return {Status::staleView, round - 1};
+  // A death that the program has not seen yet made its N unreachable. Who has seen it may wait for a newcomer.
+  if (n > open.living() && viewNow != roster_.adoptedNumber()) return {Status::peerFailed, 0};
 
   if (open.arrivals() == 0) {
-    // The view may have moved on since the caller looked; then the round before this one is its to wait for: none.
-    if (n == 0 && context_.views.number() != view.number) return {Status::staleView, round - 1};
     state.needed = n == 0 ? size : n;
     state.everybody = n == 0 ? 1 : 0;
-    state.startView = view.number;
+    state.startView = viewNow;
   } else if (n == 0 && state.everybody != 0) {
     if (!open.belongsToRound(self)) return {Status::staleView, round};
   } else if (state.needed != (n == 0 ? size : n)) {
@@ -173,7 +193,7 @@ Outcome Barrier::outcomeOf(std::uint64_t round, const ViewData& view) const {
   const BarrierState& state = context_.segment.control().barrier;
   // Ours alone until we arrive again. SYNC: barrier-round.
   if (state.round.load(std::memory_order_seq_cst) < round) {
-    outcome.status = Status::timeout;  // the lock was not to be had: we are still counted, and say so to nobody
+    outcome.status = Status::peerStopped;  // the lock was not to be had to take our arrival back: it stands
     return outcome;
   }
   const std::uint64_t verdict = state.verdict[context_.self.slot];
@@ -191,6 +211,13 @@ Outcome Barrier::outcomeOf(std::uint64_t round, const ViewData& view) const {
   return outcome;
 }
 
+void Barrier::insertDeparted(const ViewData& view, IdSet& ids) const {
+  for (const DepartureEntry& departure : view.departures) {
+    const MemberId id = roster_.idOf({departure.slot, departure.incarnation});
+    if (departure.view > roster_.adoptedNumber() && id != kUnknownId) ids.insert(id);
+  }
+}
+
 bool Barrier::onViewChange(const MemberContext& context, const ViewData& view) {
   OpenState open(context, Deadline::in(kGiveUpLimit));
   if (!open.isLocked()) return false;
@@ -205,11 +232,7 @@ bool Barrier::onViewChange(const MemberContext& context, const ViewData& view) {
   for (const DepartureEntry& departure : view.departures) {
     if (departure.view > state.startView && departure.slot < kMaxMembers) gone.set(departure.slot);
   }
-  std::uint32_t living = 0;
-  for (std::uint32_t slot = 0; slot < context.segment.geometry().capacity; ++slot) {
-    living += open.belongsToRound(slot) ? 1 : 0;
-  }
-  if (gone.any() && living < state.needed) open.fail(Status::peerFailed, gone);
+  if (gone.any() && open.livingOfRound() < state.needed) open.fail(Status::peerFailed, gone);
   return true;
 }
 

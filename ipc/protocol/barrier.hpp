@@ -25,7 +25,7 @@ class Barrier {
 
  private:
   /// ok: arrived, `round` is the number to wait for. staleView: not a member of the round in progress, wait for
-  /// its end. mismatch: failed the round.
+  /// its end. mismatch: failed the round. peerFailed: N cannot be reached; not arrived.
   struct Arrival {
     Status status = Status::ok;
     std::uint64_t round = 0;
@@ -33,6 +33,8 @@ class Barrier {
   [[nodiscard]] Arrival arrive(std::uint32_t n, const ViewData& view, Deadline deadline) const;
   /// At the deadline: fails the round for everybody, unless it ended just now.
   void giveUp(std::uint64_t round) const;
+  /// Who left since the view that the program looked at last; ids of that view.
+  void insertDeparted(const ViewData& view, IdSet& ids) const;
   [[nodiscard]] Outcome outcomeOf(std::uint64_t round, const ViewData& view) const;
 
   const MemberContext& context_;

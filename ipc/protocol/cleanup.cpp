@@ -10,6 +10,14 @@ namespace {
 
 constexpr std::chrono::milliseconds kLockLimit{20};
 
+template <class Visit>
+void forEachDeparted(const Segment& segment, Visit visit) {
+  for (std::uint32_t slot = 0; slot < segment.geometry().capacity; ++slot) {
+    const auto word = SlotWord::unpack(segment.slot(slot).word.load(std::memory_order_seq_cst));
+    if (word.phase == Phase::departed) visit(Member{slot, word.incarnation}, word);
+  }
+}
+
 /// Calls `visit(lock)` for every lock of the segment but the clean-up's own, which its taker settles.
 template <class Visit>
 void forEachLock(const Segment& segment, Visit visit) {
@@ -23,23 +31,28 @@ void forEachLock(const Segment& segment, Visit visit) {
   }
 }
 
-/// After its slot word said departed, an evicted member takes no lock any more. One that it took before and still
-/// holds would let it go on writing whenever it resumes, so it is killed. A dead holder's lock is taken over by
-/// whoever needs it.
-void fenceIfHolding(const MemberContext& context, Member departed) {
-  forEachLock(context.segment, [&](const SlotLock& lock) {
-    if (lock.isHeldBy(departed) && context.segment.silencePolicy() == SilencePolicy::evict) {
-      context.liveness.fence(departed.slot);
-    }
-  });
+/// An evicted member that was stopped while it held a lock would go on writing under it whenever it resumes, so it
+/// is killed. Who holds one and is not silent is about to release it, and takes none any more; a dead holder's
+/// lock is taken over by whoever needs it. False: look again.
+bool isOffLocks(const MemberContext& context, Member departed, SlotWord word) {
+  bool holding = false;
+  forEachLock(context.segment, [&](const SlotLock& lock) { holding = holding || lock.isHeldBy(departed); });
+  return !holding || context.liveness.fence(departed.slot, word);
 }
 
-/// Hands the committed messages of a departed member to every addressee that may not have them. Receivers
-/// recognise what they have (Inbox). False if a mailbox had no room; then it is tried again.
-bool finishBroadcasts(const MemberContext& context, Member departed) {
+/// From here on the messages that a departed member had committed are the clean-up's to deliver, and none that it
+/// may commit when it resumes.
+void adoptBroadcasts(const MemberContext& context, std::uint32_t slot) {
+  forEachBlock(context.segment, slot,
+               [](const Block& block) { block.advance(BlockPhase::committed, BlockPhase::adopted); });
+}
+
+/// Hands the adopted messages of a departed member to every addressee that may not have them. Receivers recognise
+/// what they have (Inbox). False if a mailbox had no room; then it is tried again.
+bool deliverAdopted(const MemberContext& context, Member departed) {
   bool finished = true;
   forEachBlock(context.segment, departed.slot, [&](const Block& block) {
-    if (block.phase() != BlockPhase::committed) return;
+    if (block.phase() != BlockPhase::adopted) return;
     const BlockHeader& header = block.header();
     const Envelope envelope{departed, static_cast<Kind>(header.kind), header.stamp, header.view, header.sequence};
     bool handedOver = true;
@@ -49,58 +62,74 @@ bool finishBroadcasts(const MemberContext& context, Member departed) {
       const Mailbox mailbox(context.segment, {slot, word.incarnation}, context.self, context.liveness);
       const PushResult result =
           mailbox.pushReference(envelope, block.position(), header.length, Deadline::in(kLockLimit));
+      if (result == PushResult::corrupt) block.settle(slot, Share::withdrawn);  // its mail is lost anyway
       // Refused because the addressee departed is as good as delivered; because we did, is not ours to say.
-      handedOver = handedOver && (result == PushResult::pushed || result == PushResult::refused) &&
-                   context.isActive(context.self);
+      const bool isDone =
+          result == PushResult::pushed || result == PushResult::refused || result == PushResult::corrupt;
+      handedOver = handedOver && isDone && context.isActive(context.self);
     }
-    if (handedOver) {
-      block.setPhase(BlockPhase::handedOver);
-    } else {
-      finished = false;
-    }
+    if (handedOver) block.advance(BlockPhase::adopted, BlockPhase::handedOver);
+    finished = finished && handedOver;
   });
   return finished;
 }
 
 void freeDepartedSlots(const MemberContext& context, const Registry& registry) {
-  for (std::uint32_t slot = 0; slot < context.segment.geometry().capacity; ++slot) {
-    const auto word = SlotWord::unpack(context.segment.slot(slot).word.load(std::memory_order_seq_cst));
-    if (word.phase != Phase::departed) continue;
-    registry.reclaim(context, slot, !isOwedAnything(context.segment, slot));
+  forEachDeparted(context.segment, [&](Member departed, SlotWord) {
+    registry.reclaim(context, departed.slot, !isAnythingOwed(context.segment, departed.slot));
+  });
+}
+
+/// One pass, under the clean-up's lock. True if nothing is left to do for the view.
+bool cleanUpAfter(const MemberContext& context, const ViewData& view) {
+  Word64& cleanedView = context.segment.control().cleanedView;
+  bool allDelivered = true;
+  if (cleanedView.load(std::memory_order_seq_cst) != view.number) {
+    const std::uint64_t cleaned = cleanedView.load(std::memory_order_seq_cst);
+    TokenRing::onViewChange(context, view);
+    bool settled = Barrier::onViewChange(context, view);
+    forEachDeparted(context.segment, [&](Member departed, SlotWord word) {
+      if (context.segment.slot(departed.slot).departedView.load() <= cleaned) return;
+      if (word.departure == Departure::silent) settled = isOffLocks(context, departed, word) && settled;
+      adoptBroadcasts(context, departed.slot);
+    });
+    // A full mailbox does not hold this up: what is adopted stays adopted until it is delivered.
+    if (!settled || !context.isActive(context.self)) return false;
+    cleanedView.store(view.number, std::memory_order_seq_cst);
   }
+  forEachDeparted(context.segment, [&](Member departed, SlotWord) {
+    allDelivered = deliverAdopted(context, departed) && allDelivered;
+  });
+  return allDelivered;
+}
+
+/// Whatever is left to do after view changes, asked without a lock.
+bool isWorkLeft(const MemberContext& context) {
+  bool left = context.segment.control().cleanedView.load(std::memory_order_seq_cst) != context.views.number();
+  forEachDeparted(context.segment, [&](Member departed, SlotWord) {
+    forEachBlock(context.segment, departed.slot,
+                 [&](const Block& block) { left = left || block.phase() == BlockPhase::adopted; });
+  });
+  return left;
 }
 
 }  // namespace
 
 bool cleanUp(const MemberContext& context, const Registry& registry) {
-  ControlState& control = context.segment.control();
-  if (!context.isActive(context.self)) return true;
-  if (control.cleanedView.load(std::memory_order_seq_cst) == context.views.number()) {
-    freeDepartedSlots(context, registry);
-    return true;
-  }
-  if (!holdsLock(control.cleanupLock.tryLock(context.self, context.liveness))) return false;
+  SlotLock& lock = context.segment.control().cleanupLock;
   bool finished = true;
-  std::uint64_t number = 0;
-  {
-    const SlotLockGuard guard(control.cleanupLock);
-    const auto view = context.views.current();
-    if (!view || !context.isActive(context.self)) return false;
-    number = view->number;
-    const std::uint64_t cleaned = control.cleanedView.load(std::memory_order_seq_cst);
-    TokenRing::onViewChange(context, *view);
-    finished = Barrier::onViewChange(context, *view) && finished;
-    for (std::uint32_t slot = 0; slot < context.segment.geometry().capacity; ++slot) {
-      const auto word = SlotWord::unpack(context.segment.slot(slot).word.load(std::memory_order_seq_cst));
-      if (word.phase != Phase::departed || context.segment.slot(slot).departedView.load() <= cleaned) continue;
-      const Member departed{slot, word.incarnation};
-      if (word.departure == Departure::silent) fenceIfHolding(context, departed);
-      finished = finishBroadcasts(context, departed) && finished;
+  // Again if the view changed during a pass: who saw the lock taken meanwhile has left it to us.
+  while (finished && context.isActive(context.self) && isWorkLeft(context)) {
+    if (!holdsLock(lock.tryLock(context.self, context.liveness))) return false;
+    {
+      const SlotLockGuard guard(lock);
+      const auto view = context.views.current();
+      if (!view || !context.isActive(context.self)) return false;
+      finished = cleanUpAfter(context, *view);
     }
-    if (finished) control.cleanedView.store(number, std::memory_order_seq_cst);
+    context.ringAll();
   }
-  context.ringAll();
-  if (finished) freeDepartedSlots(context, registry);
+  if (context.isActive(context.self)) freeDepartedSlots(context, registry);
   return finished;
 }
 

@@ -47,6 +47,10 @@ int FencedCells::open(std::string_view name, std::size_t size, Deadline deadline
 
 Status FencedCells::write(int index, std::span<const std::byte> value, std::uint64_t fence,
                           Deadline deadline) const {
+  if (fence > Token::kMaxFence) {
+    throw Error(Errc::invalidArgument,
+                "FencedCell: " + std::to_string(fence) + " is no fence number; pass what Section::fence() gave");
+  }
   CellState& cell = context_.segment.cell(index);
   const LockResult locked = cell.lock.lock(context_.self, context_.liveness, deadline);
   if (!holdsLock(locked)) return refusalOf(locked);

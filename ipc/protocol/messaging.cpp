@@ -11,16 +11,20 @@ constexpr std::chrono::milliseconds kRoomSlice{10};
 }  // namespace
 
 template <class Attempt>
-Status Messaging::pushWithRoom(const Mailbox& mailbox, Member to, std::size_t bytes, FullPolicy policy,
-                               Deadline deadline, Attempt attempt) {
+Status Messaging::pushWithRoom(Member to, CellForm form, std::size_t bytes, FullPolicy policy, Deadline deadline,
+                               Attempt attempt) {
+  const Mailbox mailbox = mailboxOf(to);
   for (;;) {
-    switch (attempt()) {
+    switch (attempt(mailbox)) {
       case PushResult::pushed: return Status::ok;
       case PushResult::refused: {
         const Status standing = context_.standing();
         return standing != Status::ok ? standing : Status::staleView;
       }
-      case PushResult::noLock: return Status::timeout;
+      case PushResult::noLock: {
+        const Status standing = context_.standing();
+        return standing != Status::ok ? standing : Status::timeout;
+      }
       case PushResult::ownerStopped: return Status::peerStopped;
       case PushResult::corrupt: return Status::mailboxCorrupt;
       case PushResult::full: break;
@@ -31,7 +35,7 @@ Status Messaging::pushWithRoom(const Mailbox& mailbox, Member to, std::size_t by
     Status standing = Status::ok;
     waitUntil(mailbox.room(), plan, deadline, [&] {
       standing = context_.standing();
-      return standing != Status::ok || mailbox.looksRoomy(bytes) || !context_.isActive(to);
+      return standing != Status::ok || mailbox.looksRoomy(form, bytes) || !context_.isActive(to);
     });
     if (standing != Status::ok) return standing;
   }
@@ -41,10 +45,12 @@ Messaging::Sent Messaging::sendTo(std::span<const std::byte> payload, LamportTim
                                   FullPolicy policy, Deadline deadline) {
   Sent sent;
   const Envelope envelope{context_.self, Kind::sendTo, stamp, context_.views.number(), nextSequence()};
-  const Mailbox mailbox = mailboxOf(to);
   if (payload.size() <= kCarBytes) {
-    sent.outcome.status = pushWithRoom(mailbox, to, payload.size(), policy, deadline,
-                                       [&] { return mailbox.pushWhole(envelope, payload, deadline); });
+    sent.outcome.status =
+        pushWithRoom(to, Mailbox::formOf(payload.size()), payload.size(), policy, deadline,
+                     [&](const Mailbox& mailbox) { return mailbox.pushWhole(envelope, payload, deadline); });
+  } else if (to == context_.self) {
+    sent.outcome.status = sendToOurselves(envelope, payload, policy, deadline);
   } else {
     sent.outcome.status = context_.takeTurn(trains_[to.slot], deadline);
     if (!sent.outcome.ok()) return sent;
@@ -54,17 +60,30 @@ Messaging::Sent Messaging::sendTo(std::span<const std::byte> payload, LamportTim
       const TrainPart where{static_cast<std::uint32_t>(payload.size()), static_cast<std::uint32_t>(offset), 0};
       // Once begun, a train waits for room in any case: it may be longer than the mailbox.
       sent.outcome.status =
-          pushWithRoom(mailbox, to, part.size(), offset == 0 ? policy : FullPolicy::block, deadline,
-                       [&] { return mailbox.pushCar(envelope, part, where, deadline); });
+          pushWithRoom(to, CellForm::car, part.size(), offset == 0 ? policy : FullPolicy::block, deadline,
+                       [&](const Mailbox& mailbox) { return mailbox.pushCar(envelope, part, where, deadline); });
     }
   }
   if (sent.outcome.ok()) sent.handedOver = 1;
-  if (sent.outcome.status == Status::full) mailbox.countRefused();
+  if (sent.outcome.status == Status::full) mailboxOf(to).countRefused();
   if (sent.outcome.status == Status::full && policy == FullPolicy::drop) {
     sent.outcome.status = Status::ok;
     sent.dropped = 1;
   }
   return sent;
+}
+
+Status Messaging::sendToOurselves(const Envelope& envelope, std::span<const std::byte> payload, FullPolicy policy,
+                                  Deadline deadline) {
+  const auto length = static_cast<std::uint32_t>(payload.size());
+  Status refusal = Status::ok;
+  const auto block = allocateBlock(length, policy, deadline, refusal);
+  if (!block) return refusal;
+  outbox_.commit(*block, envelope, payload, {&context_.self, 1});
+  const Status status = pushReference(envelope, *block, length, context_.self, policy, deadline);
+  if (status != Status::ok) block->settle(context_.self.slot, Share::withdrawn);
+  Outbox::finish(*block);
+  return status;
 }
 
 Messaging::Sent Messaging::sendToAll(std::span<const std::byte> payload, LamportTime stamp, Kind kind,
@@ -94,11 +113,7 @@ Messaging::Sent Messaging::sendToAll(std::span<const std::byte> payload, Lamport
   const auto length = static_cast<std::uint32_t>(payload.size());
   const auto block = allocateBlock(length, policy, deadline, sent.outcome.status);
   if (!block) {
-    for (const std::uint32_t slot : outbox_.slotsInTheWay()) {
-      for (const auto& [member, id] : targets_) {
-        if (member.slot == slot) sent.outcome.missing.insert(id);
-      }
-    }
+    insertSlotsInTheWay(*view, sent.outcome.missing);
     if (sent.outcome.status == Status::full && policy == FullPolicy::drop) {
       sent.outcome.status = Status::ok;
       sent.dropped = targets_.size();
@@ -110,11 +125,11 @@ Messaging::Sent Messaging::sendToAll(std::span<const std::byte> payload, Lamport
 
   const bool byValue = payload.size() <= kInlineBroadcast;
   const auto deliver = [&](const Target& target, FullPolicy how) {
-    const Mailbox mailbox = mailboxOf(target.member);
-    const Status status = pushWithRoom(mailbox, target.member, payload.size(), how, deadline, [&] {
-      return byValue ? mailbox.pushWhole(envelope, payload, deadline)
-                     : mailbox.pushReference(envelope, block->position(), length, deadline);
-    });
+    const Status status =
+        byValue
+            ? pushWithRoom(target.member, Mailbox::formOf(length), length, how, deadline,
+                           [&](const Mailbox& mailbox) { return mailbox.pushWhole(envelope, payload, deadline); })
+            : pushReference(envelope, *block, length, target.member, how, deadline);
     if (status == Status::ok) {
       // Whoever finishes this broadcast for us after a death up to here hands it over once more; receivers know.
       if (byValue) block->settle(target.member.slot, Share::taken);
@@ -124,6 +139,12 @@ Messaging::Sent Messaging::sendToAll(std::span<const std::byte> payload, Lamport
     return status;
   };
   const auto giveUp = [&](const Target& target, Status why) {
+    // Once we are out, the others deliver it for us, to all or (not committed in time) to none.
+    if (!context_.isActive(context_.self)) {
+      sent.outcome.missing.insert(target.id);
+      sent.outcome.status = Status::evicted;
+      return;
+    }
     block->settle(target.member.slot, Share::withdrawn);
     if (why == Status::full) mailboxOf(target.member).countRefused();
     if (why == Status::staleView) {
@@ -148,8 +169,16 @@ Messaging::Sent Messaging::sendToAll(std::span<const std::byte> payload, Lamport
     const Status status = deliver(target, FullPolicy::block);
     if (status != Status::ok) giveUp(target, status);
   }
-  block->setPhase(byValue ? BlockPhase::done : BlockPhase::handedOver);
+  Outbox::finish(*block);
   return sent;
+}
+
+void Messaging::insertSlotsInTheWay(const ViewData& view, IdSet& ids) {
+  for (const std::uint32_t slot : outbox_.slotsInTheWay()) {
+    for (std::size_t id = 0; id < view.members.size(); ++id) {
+      if (view.members[id].slot == slot) ids.insert(static_cast<MemberId>(id));
+    }
+  }
 }
 
 std::optional<Block> Messaging::allocateBlock(std::uint32_t length, FullPolicy policy, Deadline deadline,
@@ -170,23 +199,30 @@ std::optional<Block> Messaging::allocateBlock(std::uint32_t length, FullPolicy p
 }
 
 Status Messaging::pushReference(const Envelope& envelope, const Block& block, std::uint32_t length, Member to,
-                                Deadline deadline) {
-  const Mailbox mailbox = mailboxOf(to);
-  return pushWithRoom(mailbox, to, 0, FullPolicy::block, deadline,
-                      [&] { return mailbox.pushReference(envelope, block.position(), length, deadline); });
+                                FullPolicy policy, Deadline deadline) {
+  return pushWithRoom(to, CellForm::reference, 0, policy, deadline, [&](const Mailbox& mailbox) {
+    return mailbox.pushReference(envelope, block.position(), length, deadline);
+  });
 }
 
 bool Messaging::isGoneForGood(Member member) const {
   const SlotTableState& table = context_.segment.slot(member.slot);
   const auto word = SlotWord::unpack(table.word.load(std::memory_order_seq_cst));
   if (word.incarnation != member.incarnation || word.phase == Phase::free) return true;
-  // What it had committed is delivered by the clean-up of the view that it is missing in.
-  return word.phase == Phase::departed &&
-         context_.segment.control().cleanedView.load(std::memory_order_seq_cst) >= table.departedView.load();
+  // What it had committed is adopted by the clean-up of the view that it is missing in, and then delivered.
+  if (word.phase != Phase::departed ||
+      context_.segment.control().cleanedView.load(std::memory_order_seq_cst) < table.departedView.load()) {
+    return false;
+  }
+  bool onItsWay = false;
+  forEachBlock(context_.segment, member.slot, [&](const Block& block) {
+    onItsWay = onItsWay || (block.phase() == BlockPhase::adopted && block.isOwedTo(context_.self.slot));
+  });
+  return !onItsWay;
 }
 
 Status Messaging::receive(const Wanted& wanted, Sink& sink, Deadline deadline, Taken& taken) {
-  for (;;) {
+  for (bool again = false;; again = true) {
     // Asked before looking, so that what came before the departure is found by the look.
     const bool gone = !wanted.anything && isGoneForGood(wanted.from);
     taken = inbox_.take(wanted, sink);
@@ -197,6 +233,7 @@ Status Messaging::receive(const Wanted& wanted, Sink& sink, Deadline deadline, T
       return Status::ok;
     }
     if (gone) return Status::peerFailed;
+    if (again && deadline.passed()) return Status::timeout;  // also under a flood of what is not wanted
     const Status status = context_.wait(deadline, [&] {
       return inbox_.hasNews(taken.lookedUpTo) || (!wanted.anything && isGoneForGood(wanted.from));
     });

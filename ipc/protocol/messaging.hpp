@@ -53,12 +53,18 @@ class Messaging {
                                                    Status& refusal);
   /// Pushes a reference to `block`, waiting for room until the deadline. ok, full, staleView, stopped, …
   [[nodiscard]] Status pushReference(const Envelope& envelope, const Block& block, std::uint32_t length, Member to,
-                                     Deadline deadline);
+                                     FullPolicy policy, Deadline deadline);
+  /// The ids of those whose unread messages fill the outbox.
+  void insertSlotsInTheWay(const ViewData& view, IdSet& ids);
 
  private:
   template <class Attempt>
-  [[nodiscard]] Status pushWithRoom(const Mailbox& mailbox, Member to, std::size_t bytes, FullPolicy policy,
+  [[nodiscard]] Status pushWithRoom(Member to, CellForm form, std::size_t bytes, FullPolicy policy,
                                     Deadline deadline, Attempt attempt);
+  /// A message to ourselves that fills more than one record: nobody would take the first part while we push the
+  /// next, so it lies in our outbox, as a broadcast does.
+  [[nodiscard]] Status sendToOurselves(const Envelope& envelope, std::span<const std::byte> payload,
+                                       FullPolicy policy, Deadline deadline);
   [[nodiscard]] Mailbox mailboxOf(Member member) const {
     return {context_.segment, member, context_.self, context_.liveness};
   }

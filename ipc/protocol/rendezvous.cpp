@@ -2,79 +2,92 @@
 
 namespace ronde::detail {
 
-Rendezvous::Sent Rendezvous::sendToSync(std::span<const std::byte> payload, LamportTime stamp, Member to,
-                                        Deadline deadline, const OnShare& onShare) {
+Outcome Rendezvous::sendToSync(std::span<const std::byte> payload, LamportTime stamp, Member to, Deadline deadline,
+                               const OnShare& onShare) {
   const auto view = roster_.current();
-  if (!view) return {{Status::segmentCorrupt, 0, {}, {}, {}}, 0};
-  if (!view->contains(to)) return {{Status::peerFailed, view->number, {}, {}, {}}, 0};
-  std::vector<Addressee> addressees{{to, view->idOf(to), false}};
+  if (!view) return {Status::segmentCorrupt, 0, {}, {}, {}};
+  if (!view->contains(to)) return {Status::peerFailed, view->number, {}, {}, {}};
+  std::vector<Addressee> addressees{{to, view->idOf(to)}};
   return send(payload, stamp, Kind::sendToSync, view->number, addressees, deadline, onShare);
 }
 
-Rendezvous::Sent Rendezvous::broadcastSync(std::span<const std::byte> payload, LamportTime stamp,
-                                           Deadline deadline, const OnShare& onShare) {
+Outcome Rendezvous::broadcastSync(std::span<const std::byte> payload, LamportTime stamp, Deadline deadline,
+                                  const OnShare& onShare) {
   const auto view = roster_.current();
-  if (!view) return {{Status::segmentCorrupt, 0, {}, {}, {}}, 0};
+  if (!view) return {Status::segmentCorrupt, 0, {}, {}, {}};
   std::vector<Addressee> addressees;
   for (std::size_t id = 0; id < view->members.size(); ++id) {
     const Member member = view->memberAt(id);
-    if (member != context_.self) addressees.push_back({member, static_cast<MemberId>(id), false});
+    if (member != context_.self) addressees.push_back({member, static_cast<MemberId>(id)});
   }
   return send(payload, stamp, Kind::broadcastSync, view->number, addressees, deadline, onShare);
 }
 
-Rendezvous::Sent Rendezvous::send(std::span<const std::byte> payload, LamportTime stamp, Kind kind,
-                                  std::uint64_t view, std::vector<Addressee>& addressees, Deadline deadline,
-                                  const OnShare& onShare) {
-  Sent sent;
-  sent.outcome.view = view;
-  const auto length = static_cast<std::uint32_t>(payload.size());
-  const auto block = messaging_.allocateBlock(length, FullPolicy::block, deadline, sent.outcome.status);
-  if (!block) return sent;
-
-  const Envelope envelope{context_.self, kind, stamp, view, messaging_.nextSequence()};
+Outcome Rendezvous::send(std::span<const std::byte> payload, LamportTime stamp, Kind kind, std::uint64_t view,
+                         std::vector<Addressee>& addressees, Deadline deadline, const OnShare& onShare) {
+  Outcome outcome;
+  outcome.view = view;
   std::vector<Member> members;
   for (const Addressee& addressee : addressees) members.push_back(addressee.member);
+  const auto length = static_cast<std::uint32_t>(payload.size());
+  const auto block = messaging_.allocateBlock(length, FullPolicy::block, deadline, outcome.status);
+  if (!block) {
+    if (const auto now = roster_.current(); now && now->number == view) {
+      messaging_.insertSlotsInTheWay(*now, outcome.missing);
+    }
+    return outcome;
+  }
+  const Envelope envelope{context_.self, kind, stamp, view, messaging_.nextSequence()};
   outbox_.commit(*block, envelope, payload, members);
 
-  Status status = Status::ok;
+  const Status pushed = push(*block, envelope, length, addressees, deadline);
+  Outbox::finish(*block);
+  Status status = pushed;
+  if (pushed != Status::stopped && pushed != Status::evicted) {
+    const Status waited =
+        context_.wait(deadline, [&] { return settleKnown(*block, addressees, outcome, onShare); });
+    if (status == Status::ok) status = waited;
+  }
+  settleKnown(*block, addressees, outcome, onShare);
+  // Who has not claimed the message by now does not get it; who has, did. Once we are out, a broadcast is no
+  // longer ours to withdraw: the others deliver it.
+  const bool leftToOthers = kind == Kind::broadcastSync && !context_.isActive(context_.self);
   for (Addressee& addressee : addressees) {
-    const Status pushed = messaging_.pushReference(envelope, *block, length, addressee.member, deadline);
-    if (pushed == Status::staleView) {
-      block->settle(addressee.member.slot, Share::withdrawn);  // settleKnown() sees the departure
-    } else if (pushed != Status::ok) {
-      status = pushed;
-      break;
-    } else {
-      ++sent.handedOver;
-    }
-  }
-  block->setPhase(BlockPhase::handedOver);
-
-  if (status == Status::ok) {
-    status = context_.wait(deadline, [&] { return settleKnown(*block, addressees, sent, onShare); });
-  }
-  // Who has not claimed the message by now does not get it; who has, did.
-  for (Addressee& addressee : addressees) {
-    if (!addressee.settled) block->settle(addressee.member.slot, Share::withdrawn);
-  }
-  settleKnown(*block, addressees, sent, onShare);
-  for (const Addressee& addressee : addressees) {
     if (addressee.settled) continue;
-    sent.outcome.missing.insert(addressee.id);
+    if (!leftToOthers && !block->settle(addressee.member.slot, Share::withdrawn)) continue;
+    addressee.settled = true;
+    outcome.missing.insert(addressee.id);
     onShare(addressee.member, addressee.id, false);
   }
-  if (!sent.outcome.missing.empty()) {
-    sent.outcome.status = status == Status::full || status == Status::ok ? Status::timeout : status;
-  } else if (status == Status::stopped || status == Status::evicted) {
-    sent.outcome.status = sent.outcome.failed.empty() ? Status::ok : status;
-  } else if (!sent.outcome.failed.empty()) {
-    sent.outcome.status = Status::peerFailed;
+  settleKnown(*block, addressees, outcome, onShare);
+  if (outcome.status == Status::mailboxCorrupt) return outcome;
+  if (!outcome.missing.empty()) {
+    outcome.status = status == Status::full || status == Status::ok ? Status::timeout : status;
+  } else if (!outcome.failed.empty()) {
+    outcome.status = status == Status::stopped || status == Status::evicted ? status : Status::peerFailed;
   }
-  return sent;
+  return outcome;
 }
 
-bool Rendezvous::settleKnown(const Block& block, std::vector<Addressee>& addressees, Sent& sent,
+Status Rendezvous::push(const Block& block, const Envelope& envelope, std::uint32_t length,
+                        std::vector<Addressee>& addressees, Deadline deadline) {
+  Status trouble = Status::ok;
+  // First everybody who has room, so that a full mailbox delays nobody else's copy; then the others.
+  for (const FullPolicy policy : {FullPolicy::fail, FullPolicy::block}) {
+    for (Addressee& addressee : addressees) {
+      if (addressee.pushed) continue;
+      const Status status = messaging_.pushReference(envelope, block, length, addressee.member, policy, deadline);
+      if (status == Status::stopped || status == Status::evicted) return status;
+      // A departure (staleView) is seen by settleKnown(), as is what became of a corrupt mailbox.
+      if (status == Status::mailboxCorrupt) block.settle(addressee.member.slot, Share::withdrawn);
+      addressee.pushed = status != Status::full;
+      if (status == Status::timeout || status == Status::peerStopped) trouble = status;
+    }
+  }
+  return trouble;
+}
+
+bool Rendezvous::settleKnown(const Block& block, std::vector<Addressee>& addressees, Outcome& outcome,
                              const OnShare& onShare) const {
   bool all = true;
   for (Addressee& addressee : addressees) {
@@ -88,11 +101,16 @@ bool Rendezvous::settleKnown(const Block& block, std::vector<Addressee>& address
     }
     if (share == Share::claimed || share == Share::taken) {
       addressee.settled = true;
-      sent.outcome.acknowledged.insert(addressee.id);
+      outcome.acknowledged.insert(addressee.id);
       onShare(addressee.member, addressee.id, true);
     } else if (departed) {
       addressee.settled = true;
-      sent.outcome.failed.insert(addressee.id);
+      outcome.failed.insert(addressee.id);
+      onShare(addressee.member, addressee.id, false);
+    } else if (share == Share::withdrawn) {  // by the addressee, which had to throw its mail away
+      addressee.settled = true;
+      outcome.missing.insert(addressee.id);
+      outcome.status = Status::mailboxCorrupt;
       onShare(addressee.member, addressee.id, false);
     } else {
       all = false;

@@ -15,30 +15,30 @@ class Rendezvous {
   Rendezvous(const MemberContext& context, Roster& roster, Outbox& outbox, Messaging& messaging)
       : context_(context), roster_(roster), outbox_(outbox), messaging_(messaging) {}
 
-  struct Sent {
-    Outcome outcome;
-    std::uint64_t handedOver = 0;
-  };
   /// Told about each addressee as its fate becomes known: acknowledged, or not.
   using OnShare = std::function<void(Member member, MemberId id, bool acknowledged)>;
 
   /// To one member of the current view. peerFailed if it departs first.
-  [[nodiscard]] Sent sendToSync(std::span<const std::byte> payload, LamportTime stamp, Member to,
-                                Deadline deadline, const OnShare& onShare);
+  Outcome sendToSync(std::span<const std::byte> payload, LamportTime stamp, Member to, Deadline deadline,
+                     const OnShare& onShare);
   /// To every other member of the current view. ok if all that stayed took it.
-  [[nodiscard]] Sent broadcastSync(std::span<const std::byte> payload, LamportTime stamp, Deadline deadline,
-                                   const OnShare& onShare);
+  Outcome broadcastSync(std::span<const std::byte> payload, LamportTime stamp, Deadline deadline,
+                        const OnShare& onShare);
 
  private:
   struct Addressee {
     Member member;
     MemberId id;
-    bool settled = false;
+    bool pushed = false;   ///< its mailbox has the reference, or never will
+    bool settled = false;  ///< its fate is in the outcome
   };
-  [[nodiscard]] Sent send(std::span<const std::byte> payload, LamportTime stamp, Kind kind, std::uint64_t view,
-                          std::vector<Addressee>& addressees, Deadline deadline, const OnShare& onShare);
+  Outcome send(std::span<const std::byte> payload, LamportTime stamp, Kind kind, std::uint64_t view,
+               std::vector<Addressee>& addressees, Deadline deadline, const OnShare& onShare);
+  /// Puts the reference into everybody's mailbox. ok, or why somebody has none.
+  [[nodiscard]] Status push(const Block& block, const Envelope& envelope, std::uint32_t length,
+                            std::vector<Addressee>& addressees, Deadline deadline);
   /// Notes every addressee whose fate is decided by now. True if all are.
-  bool settleKnown(const Block& block, std::vector<Addressee>& addressees, Sent& sent,
+  bool settleKnown(const Block& block, std::vector<Addressee>& addressees, Outcome& outcome,
                    const OnShare& onShare) const;
 
   const MemberContext& context_;

@@ -20,13 +20,13 @@ TokenRing::Grant TokenRing::request(Deadline deadline) {
   const Status status = context_.wait(deadline, [&] { return tryEnter(grant); });
   wants(context_.self.slot).store(0, std::memory_order_seq_cst);
   if (status == Status::ok) return entered(grant);
-  if (!withdraw()) {
+  if (const auto handed = withdraw()) {
     // It came at the last moment.
-    grant = {Status::ok, token().fence, context_.segment.slot(context_.self.slot).tokenFrom.load() - 1};
+    grant = handedToUs(*handed);
     entered(grant);
     if (status == Status::timeout) return grant;
     static_cast<void>(release(grant.fence));  // stopped: pass it on; this gives the turn back, too
-    return {status, 0, 0};
+    return {status, 0, 0, false};
   }
   turn_.giveBack();
   grant.status = status;
@@ -35,11 +35,15 @@ TokenRing::Grant TokenRing::request(Deadline deadline) {
 
 TokenRing::Grant TokenRing::tryRequest() {
   Grant grant;
-  if (!turn_.tryTake()) return {Status::empty, 0, 0};
+  if (!turn_.tryTake()) return {Status::empty, 0, 0, false};
   if (tryEnter(grant)) return entered(grant);
   turn_.giveBack();
   const Status standing = context_.standing();
-  return {standing == Status::ok ? Status::empty : standing, 0, 0};
+  return {standing == Status::ok ? Status::empty : standing, 0, 0, false};
+}
+
+TokenRing::Grant TokenRing::handedToUs(const Token& token) const {
+  return {Status::ok, token.fence, context_.segment.slot(context_.self.slot).tokenFrom.load() - 1, true};
 }
 
 bool TokenRing::tryEnter(Grant& grant) {
@@ -51,23 +55,23 @@ bool TokenRing::tryEnter(Grant& grant) {
   // that the CAS fails, or finds us as the holder and moves the token on. SYNC: token-repair.
   if (token.holder == 0 || token.fence >= Token::kMaxFence || context_.standing() != Status::ok) return false;
   if (token.held) {
-    grant = {Status::ok, token.fence, context_.segment.slot(context_.self.slot).tokenFrom.load() - 1};
+    grant = handedToUs(token);
     return true;
   }
   const Token ours{token.fence + 1, token.repair, true, self};
   if (!word().compare_exchange_strong(seen, ours.pack(), std::memory_order_seq_cst)) return false;
-  grant = {Status::ok, ours.fence, token.holder - 1};
+  grant = {Status::ok, ours.fence, token.holder - 1, false};
   return true;
 }
 
-bool TokenRing::withdraw() {
+std::optional<Token> TokenRing::withdraw() {
   // A member that releases now may have seen our wish already: changing the word makes its hand-over fail.
   for (;;) {
     std::uint64_t seen = word().load(std::memory_order_seq_cst);
     Token token = Token::unpack(seen);
-    if (token.held && token.holder == context_.self.slot + 1) return false;
+    if (token.held && token.holder == context_.self.slot + 1) return token;
     ++token.repair;
-    if (word().compare_exchange_strong(seen, token.pack(), std::memory_order_seq_cst)) return true;
+    if (word().compare_exchange_strong(seen, token.pack(), std::memory_order_seq_cst)) return std::nullopt;
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <ronde/status.hpp>
 
 #include "ipc/membership/context.hpp"
@@ -24,14 +25,14 @@ class TokenRing {
     Status status = Status::ok;
     std::uint64_t fence = 0;
     std::uint32_t fromSlot = 0;  ///< where the token was
+    bool handed = false;         ///< given to us while we waited, rather than taken from the reserve
   };
   /// Enters, waiting for the token until the deadline.
   [[nodiscard]] Grant request(Deadline deadline);
-  /// Enters if the token is in reserve and nobody waits for it; otherwise `empty`.
+  /// Enters if the token is in reserve; otherwise `empty`.
   [[nodiscard]] Grant tryRequest();
 
-  /// True while this process is in the section, as far as it knows.
-  [[nodiscard]] bool isHolding() const noexcept { return heldFence_.load(std::memory_order_acquire) != 0; }
+  /// The fence under which this process is in the section, as far as it knows; 0 if it is not.
   [[nodiscard]] std::uint64_t heldFence() const noexcept { return heldFence_.load(std::memory_order_acquire); }
 
   struct Handover {
@@ -55,8 +56,10 @@ class TokenRing {
   /// Takes the token if it is in reserve, or was handed to us. True: in.
   [[nodiscard]] bool tryEnter(Grant& grant);
   Grant entered(const Grant& grant);
-  /// Gives up waiting so that no hand-over to us can still succeed. False: it was handed to us before that.
-  [[nodiscard]] bool withdraw();
+  [[nodiscard]] Grant handedToUs(const Token& token) const;
+  /// Gives up waiting so that no hand-over to us can still succeed, or returns the token that was handed to us
+  /// before that. Decided on one reading of the word: by a second one the token may be somebody else's.
+  [[nodiscard]] std::optional<Token> withdraw();
   /// The next member after us along the ring that wants the token, or else simply the next; ourselves if alone.
   [[nodiscard]] std::uint32_t successor(const ViewData& view, bool& wanting) const;
 

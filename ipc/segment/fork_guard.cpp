@@ -5,27 +5,30 @@
 
 #include <algorithm>
 #include <atomic>
-#include <mutex>
 #include <vector>
 
 namespace ronde::detail {
 namespace {
 
 std::atomic<std::uint64_t> generation{0};
-std::mutex descriptorsMutex;
 
+// Never destroyed: a child may fork during exit.
+std::recursive_mutex& mutex() {
+  static auto* const one = new std::recursive_mutex;
+  return *one;
+}
 std::vector<int>& descriptors() {
-  static auto* const list = new std::vector<int>();  // never destroyed: a child may fork during exit
+  static auto* const list = new std::vector<int>;
   return *list;
 }
 
 void installHandlers() {
-  static const int installed = pthread_atfork([] { descriptorsMutex.lock(); }, [] { descriptorsMutex.unlock(); },
+  static const int installed = pthread_atfork([] { mutex().lock(); }, [] { mutex().unlock(); },
                                               [] {
                                                 for (const int fd : descriptors()) close(fd);
                                                 descriptors().clear();
                                                 generation.fetch_add(1, std::memory_order_relaxed);
-                                                descriptorsMutex.unlock();
+                                                mutex().unlock();
                                               });
   static_cast<void>(installed);
 }
@@ -34,15 +37,10 @@ void installHandlers() {
 
 std::uint64_t forkGeneration() noexcept { return generation.load(std::memory_order_relaxed); }
 
-void closeInForkedChild(int fd) {
-  installHandlers();
-  const std::lock_guard guard(descriptorsMutex);
-  descriptors().push_back(fd);
-}
+ForkPause::ForkPause() : guard_((installHandlers(), mutex())) {}
 
-void forgetForkedChild(int fd) noexcept {
-  const std::lock_guard guard(descriptorsMutex);
-  std::erase(descriptors(), fd);
-}
+void closeInForkedChild(int fd) { descriptors().push_back(fd); }
+
+void forgetForkedChild(int fd) noexcept { std::erase(descriptors(), fd); }
 
 }  // namespace ronde::detail

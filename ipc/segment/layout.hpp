@@ -316,12 +316,15 @@ static_assert(offsetof(MailboxState, room) == 256);
 
 // ---------------------------------------------------------------------------------------------- outbox
 
-/// Life of an outbox block. The owner writes it; after its departure, the clean-up (committed -> handedOver).
+/// Life of an outbox block. The owner takes it from writing by committed to handedOver; the clean-up after the
+/// owner's departure from committed by adopted to handedOver, and only adopts in its first pass, so that what an
+/// evicted owner commits later is never delivered. All by CAS: whoever leaves `committed` first decides who
+/// delivers.
 enum class BlockPhase : std::uint32_t {
   writing = 1,  ///< nobody may have heard of it: a death here means that nobody gets it
   committed,    ///< the intent: from here on every living addressee gets it, whoever has to deliver it
-  handedOver,   ///< every addressee has the record; kept until all have taken it
-  done,         ///< free to reuse once the blocks before it are
+  adopted,      ///< its owner departed; the clean-up delivers it to everybody who still is owed it
+  handedOver,   ///< nobody delivers it any more; kept until all who are owed it have taken it
 };
 
 /// What one addressee has done about a block, packed as block position << 2 | state: positions never repeat, not

@@ -7,8 +7,9 @@
 #include <boost/interprocess/mapped_region.hpp>
 #include <boost/interprocess/shared_memory_object.hpp>
 #include <map>
-#include <mutex>
+#include <optional>
 #include <thread>
+#include <tuple>
 
 #include "ipc/failure.hpp"
 #include "ipc/log.hpp"
@@ -22,8 +23,11 @@ namespace bip = boost::interprocess;
 /// The mapped bytes. Not inherited by forked children: a stray write there ends the child instead of the group.
 class Mapping {
  public:
-  Mapping(const bip::shared_memory_object& file, bip::mode_t mode) : region_(file, mode) {
+  Mapping(const bip::shared_memory_object& file, bip::mode_t mode) try : region_(file, mode) {
     madvise(region_.get_address(), region_.get_size(), MADV_DONTFORK);
+  } catch (const bip::interprocess_exception& failure) {
+    throwSystem("mapping the segment", failure.get_native_error(),
+                "memory or RLIMIT_AS (ulimit -v) may be exhausted");
   }
   [[nodiscard]] std::byte* base() const { return static_cast<std::byte*>(region_.get_address()); }
 
@@ -32,13 +36,20 @@ class Mapping {
 };
 
 struct Segment::File {
-  explicit File(bip::shared_memory_object opened) : object(std::move(opened)) { closeInForkedChild(fd()); }
+  /// Under the ForkPause in which it was opened.
+  explicit File(bip::shared_memory_object opened) : object_(std::move(opened)) { closeInForkedChild(fd()); }
   File(const File&) = delete;
   File& operator=(const File&) = delete;
-  ~File() { forgetForkedChild(fd()); }
-  [[nodiscard]] int fd() const { return object.get_mapping_handle().handle; }
+  ~File() {
+    const ForkPause pause;
+    forgetForkedChild(fd());
+    object_.reset();
+  }
+  [[nodiscard]] const bip::shared_memory_object& object() const { return *object_; }
+  [[nodiscard]] int fd() const { return object_->get_mapping_handle().handle; }
 
-  bip::shared_memory_object object;
+ private:
+  std::optional<bip::shared_memory_object> object_;
 };
 
 namespace {
@@ -46,16 +57,15 @@ namespace {
 constexpr std::chrono::microseconds kRetryPause{200};
 constexpr int kCourteousTries = 2000;  // about half a second
 
-/// One mapping per file and process.
+/// One mapping per file and process. A forked child makes its own: it has not inherited its parent's. Under a
+/// ForkPause.
 std::shared_ptr<Mapping> sharedMapping(const bip::shared_memory_object& file) {
-  using Key = std::pair<dev_t, ino_t>;
-  static auto* const mutex = new std::mutex;
+  using Key = std::tuple<std::uint64_t, dev_t, ino_t>;
   static auto* const mappings = new std::map<Key, std::weak_ptr<Mapping>>;
   struct stat info {};
   fstat(file.get_mapping_handle().handle, &info);
-  const std::lock_guard guard(*mutex);
   std::erase_if(*mappings, [](const auto& entry) { return entry.second.expired(); });
-  auto& known = (*mappings)[{info.st_dev, info.st_ino}];
+  auto& known = (*mappings)[{forkGeneration(), info.st_dev, info.st_ino}];
   auto mapping = known.lock();
   if (!mapping) known = mapping = std::make_shared<Mapping>(file, bip::read_write);
   return mapping;
@@ -85,49 +95,48 @@ void refuseUnknown(const std::string& path) {
 }  // namespace
 
 std::unique_ptr<Segment> Segment::joinOrCreate(const Options& options, Deadline deadline) {
-  const std::string name = segmentName(options.group);
-  const std::string path = segmentPath(name);
-  int tries = 0;
-  // Each turn ends in a joined segment, or in a reason to look at the name again.
-  for (;;) {
-    auto object = openObject(name, bip::read_write);
-    int creator = -1;
-    if (!object) {
-      creator = createSegmentFile(options, ++tries < kCourteousTries);
-      if (creator >= 0) {
-        log::info("created {}", path);
-        object = openObject(name, bip::read_write);
-      }
-    }
-    // What we created stays locked by `creator` until the member's own descriptor holds the lock.
-    const std::unique_ptr<const int, void (*)(const int*)> closeCreator(&creator, [](const int* fd) {
-      if (*fd >= 0) close(*fd);
-    });
-    if (object) {
-      auto file = std::make_unique<File>(std::move(*object));
-      refuseForeign(file->fd(), path);
-      const auto header = readHeader(file->fd(), path);
-      if (!header) refuseUnknown(path);
-      if (removeIfDeserted(file->fd(), path)) {
-        log::info("took over {}, in which nobody lived", path);
-        continue;
-      }
-      if (setFileLock(file->fd(), kMembersByte, FileLock::shared) && namesFile(path, file->fd())) {
-        if (!sameLayout(*header)) {
-          throw Error(Errc::incompatibleSegment,
-                      "group '" + options.group + "' is in use by another version of ronde (layout " +
-                          std::to_string(header->layoutVersion) + ", ours " + std::to_string(kLayoutVersion) +
-                          ", or another build); stop its members or choose another group name");
-        }
-        auto mapping = sharedMapping(file->object);
-        return std::unique_ptr<Segment>(new Segment(std::move(file), std::move(mapping), *header, path, false));
-      }
-    }
+  // Each try ends in a joined segment, or in a reason to look at the name again.
+  for (int tries = 0;; ++tries) {
+    if (auto segment = tryJoinOrCreate(options, tries < kCourteousTries)) return segment;
     if (deadline.passed()) {
-      throw Error(Errc::registrationTimeout, path + " kept changing until the deadline; try again");
+      throw Error(Errc::registrationTimeout,
+                  segmentPath(segmentName(options.group)) + " kept changing until the deadline; try again");
     }
     std::this_thread::sleep_for(kRetryPause);
   }
+}
+
+std::unique_ptr<Segment> Segment::tryJoinOrCreate(const Options& options, bool patient) {
+  const ForkPause pause;
+  const std::string name = segmentName(options.group);
+  const std::string path = segmentPath(name);
+  auto object = openObject(name, bip::read_write);
+  // What we create stays locked by this descriptor until the member's own one holds the lock.
+  Descriptor creator;
+  if (!object) {
+    creator = createSegmentFile(options, patient);
+    if (creator.get() < 0) return nullptr;
+    log::info("created {}", path);
+    object = openObject(name, bip::read_write);
+    if (!object) return nullptr;
+  }
+  auto file = std::make_unique<File>(std::move(*object));
+  refuseForeign(file->fd(), path);
+  const auto header = readHeader(file->fd(), path);
+  if (!header) refuseUnknown(path);
+  if (removeIfDeserted(file->fd(), path)) {
+    log::info("took over {}, in which nobody lived", path);
+    return nullptr;
+  }
+  if (!setFileLock(file->fd(), kMembersByte, FileLock::shared) || !namesFile(path, file->fd())) return nullptr;
+  if (!sameLayout(*header)) {
+    throw Error(Errc::incompatibleSegment,
+                "group '" + options.group + "' is in use by another version of ronde (layout " +
+                    std::to_string(header->layoutVersion) + ", ours " + std::to_string(kLayoutVersion) +
+                    ", or another build); stop its members or choose another group name");
+  }
+  auto mapping = sharedMapping(file->object());
+  return std::unique_ptr<Segment>(new Segment(std::move(file), std::move(mapping), *header, path, false));
 }
 
 Segment::Segment(std::unique_ptr<File> file, std::shared_ptr<Mapping> mapping, const SegmentHeader& header,
@@ -143,6 +152,7 @@ Segment::Segment(std::unique_ptr<File> file, std::shared_ptr<Mapping> mapping, c
       readOnly_(readOnly) {}
 
 std::unique_ptr<Segment> Segment::openForReading(const std::string& group) {
+  const ForkPause pause;
   const std::string name = segmentName(group);
   const std::string path = segmentPath(name);
   auto object = openObject(name, bip::read_only);
@@ -154,7 +164,7 @@ std::unique_ptr<Segment> Segment::openForReading(const std::string& group) {
   if (!sameLayout(*header)) {
     throw Error(Errc::incompatibleSegment, "group '" + group + "' belongs to another version or build of ronde");
   }
-  auto mapping = std::make_shared<Mapping>(file->object, bip::read_only);
+  auto mapping = std::make_shared<Mapping>(file->object(), bip::read_only);
   return std::unique_ptr<Segment>(new Segment(std::move(file), std::move(mapping), *header, path, true));
 }
 
@@ -173,6 +183,8 @@ bool Segment::isSlotClaimed(std::uint32_t slot) const { return isFileLocked(file
 void Segment::reserveBlock(std::uint32_t slot) const { detail::reserveBlock(file_->fd(), geometry_, slot); }
 
 bool Segment::isNamed() const { return namesFile(path_, file_->fd()); }
+
+bool Segment::abandonName() const { return unlinkIfNamed(file_->fd(), path_); }
 
 void Segment::leave() {
   if (readOnly_ || left_) return;

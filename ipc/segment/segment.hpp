@@ -79,11 +79,16 @@ class Segment {
 
   /// False once somebody removed or replaced the file under the living group: newcomers would found another one.
   [[nodiscard]] bool isNamed() const;
+  /// Removes the name of a group whose members are all dead although somebody still holds on to the file (a
+  /// process that was evicted and is stopped): the next to join founds a new group. Whether it did.
+  bool abandonName() const;
   /// Gives up our sign of life; removes the file if nobody else lives. The mapping stays usable. Idempotent.
   void leave();
 
  private:
   struct File;
+  /// Null: look again.
+  static std::unique_ptr<Segment> tryJoinOrCreate(const Options& options, bool patient);
   Segment(std::unique_ptr<File> file, std::shared_ptr<Mapping> mapping, const SegmentHeader& header,
           const std::string& path, bool readOnly);
   template <class T>

@@ -12,27 +12,12 @@
 #include <cstring>
 
 #include "ipc/failure.hpp"
+#include "ipc/segment/fork_guard.hpp"
 
 namespace ronde::detail {
 namespace {
 
 constexpr const char* kDirectory = "/dev/shm";
-
-/// Closes at the end of a scope unless released.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 std::string namePrefix() { return "ronde." + std::to_string(geteuid()) + "."; }
 
@@ -97,7 +82,7 @@ std::string segmentName(std::string_view group) { return namePrefix() + std::str
 
 std::string segmentPath(std::string_view name) { return std::string(kDirectory) + "/" + std::string(name); }
 
-int createSegmentFile(const Options& options, bool patient) {
+Descriptor createSegmentFile(const Options& options, bool patient) {
   const SegmentHeader header = describe(options);
   const Geometry geometry = Geometry::of(header);
   refuseBeyondFileLimit(header.segmentBytes);
@@ -105,8 +90,8 @@ int createSegmentFile(const Options& options, bool patient) {
   const std::string path = segmentPath(segmentName(options.group));
   // The kernel ends this lock with its holder.
   const Descriptor directory(open(kDirectory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.get() >= 0 && flock(directory.get(), LOCK_EX | LOCK_NB) != 0 && patient) return -1;
-  if (access(path.c_str(), F_OK) == 0) return -1;
+  if (directory.get() >= 0 && flock(directory.get(), LOCK_EX | LOCK_NB) != 0 && patient) return {};
+  if (access(path.c_str(), F_OK) == 0) return {};
   removeDesertedSegments();  // what dead groups left may be the room that is missing
   Descriptor file(open(kDirectory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   if (file.get() < 0) {
@@ -125,10 +110,10 @@ int createSegmentFile(const Options& options, bool patient) {
 
   const std::string self = "/proc/self/fd/" + std::to_string(file.get());
   if (linkat(AT_FDCWD, self.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0) {
-    if (errno == EEXIST) return -1;
+    if (errno == EEXIST) return {};
     throwSystem("naming the segment " + path, errno, "/proc must be mounted and /dev/shm writable");
   }
-  return file.release();
+  return file;
 }
 
 void reserveBlock(int fd, const Geometry& geometry, std::uint32_t slot) {
@@ -202,15 +187,23 @@ bool isFileLocked(int fd, long byte) noexcept {
   return fcntl(fd, F_OFD_GETLK, &request) != 0 || request.l_type != F_UNLCK;
 }
 
+bool unlinkIfNamed(int fd, const std::string& path) noexcept {
+  if (!setFileLock(fd, kNameByte, FileLock::exclusive)) return false;  // somebody else is at it
+  // While we hold the byte, nobody else unlinks this file's name, and nobody can link another one over it.
+  const bool removed = namesFile(path, fd) && unlink(path.c_str()) == 0;
+  static_cast<void>(setFileLock(fd, kNameByte, FileLock::none));
+  return removed;
+}
+
 bool removeIfDeserted(int fd, const std::string& path) noexcept {
   if (!setFileLock(fd, kMembersByte, FileLock::exclusive)) return false;
-  // While we hold the byte, nobody else may unlink this file's name, and nobody can link another one over it.
-  const bool removed = namesFile(path, fd) && unlink(path.c_str()) == 0;
+  const bool removed = unlinkIfNamed(fd, path);
   static_cast<void>(setFileLock(fd, kMembersByte, FileLock::none));
   return removed;
 }
 
 int removeDesertedSegments() noexcept {
+  const ForkPause pause;  // a child that inherited a descriptor below would keep its lock
   DIR* directory = opendir(kDirectory);
   if (directory == nullptr) return 0;
   const std::string prefix = namePrefix();

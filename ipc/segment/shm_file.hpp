@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "ipc/segment/descriptor.hpp"
 #include "ipc/segment/layout.hpp"
 #include "ipc/sync/deadline.hpp"
 
@@ -14,6 +15,7 @@
 //
 // Locks (open-file-description locks, so that several members in one process do not release each other's):
 //   byte 0          every member holds it shared; whoever gets it exclusively knows that nobody lives here
+//   byte 1          held exclusively by whoever removes the file's name
 //   byte 16 + slot  the member in that slot holds it exclusively; the kernel frees it when the process is gone,
 //                   across pid namespaces
 namespace ronde::detail {
@@ -24,11 +26,11 @@ namespace ronde::detail {
 
 /// Makes the segment of `options.group` and gives it its name. Built without a name, its space reserved,
 /// completed, then linked: nobody sees an unfinished one, and a creator that dies leaves none. Returns the
-/// descriptor, which holds byte 0 shared until it is closed, or -1 if another creator is at it or was faster: look
-/// at the name again. Creators pass one at a time, so that a hundred that start together do not reserve memory a
-/// hundred times; `patient` = false ends that courtesy, which nothing else depends on.
+/// descriptor, which holds byte 0 shared until it is closed, or none if another creator is at it or was faster:
+/// look at the name again. Creators pass one at a time, so that a hundred that start together do not reserve
+/// memory a hundred times; `patient` = false ends that courtesy, which nothing else depends on.
 /// @throws Error(noSpace) with needed and free bytes; Error(system).
-[[nodiscard]] int createSegmentFile(const Options& options, bool patient);
+[[nodiscard]] Descriptor createSegmentFile(const Options& options, bool patient);
 
 /// Reserves the memory of `slot`'s block, so that no later access can hit a full /dev/shm (SIGBUS).
 /// @throws Error(noSpace).
@@ -54,7 +56,11 @@ enum class FileLock : short { none, shared, exclusive };
 [[nodiscard]] bool isFileLocked(int fd, long byte) noexcept;
 
 inline constexpr long kMembersByte = 0;
+inline constexpr long kNameByte = 1;
 [[nodiscard]] inline long slotByte(std::uint32_t slot) { return 16 + static_cast<long>(slot); }
+
+/// Removes `path` if it names the file `fd`. False also while another process is doing that.
+bool unlinkIfNamed(int fd, const std::string& path) noexcept;
 
 /// Removes `path` if nobody lives in the segment `fd` and the name is still its. Returns whether it did.
 bool removeIfDeserted(int fd, const std::string& path) noexcept;

@@ -60,7 +60,7 @@ LockResult SlotLock::lockSlow(Member self, OwnerOracle& oracle, Deadline deadlin
     const LockResult result = takeOver(seen, self, oracle);
     if (holdsLock(result)) return result;
     const auto remaining = deadline.remaining();
-    if (remaining.count() <= 0) return result;
+    if (remaining.count() <= 0 || !oracle.mayWait()) return result;
     if (seen == 0) continue;
     // The sleepers bit goes in before sleeping; the kernel compares the whole word, so an owner change in between
     // ends the sleep at once.

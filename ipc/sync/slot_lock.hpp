@@ -24,6 +24,8 @@ class OwnerOracle {
   /// Asked for the owner of a lock that somebody has waited for. May fence a silent owner (SIGKILL), so that it
   /// can be reported dead.
   virtual OwnerState ownerState(Member owner) = 0;
+  /// False once the asking process wants its own waits to end (it is stopping). Asked between slices of waiting.
+  [[nodiscard]] virtual bool mayWait() const noexcept { return true; }
 };
 
 enum class [[nodiscard]] LockResult{
@@ -45,11 +47,13 @@ inline bool holdsLock(LockResult result) {
 /// Who writes: anyone, by CAS from 0 to itself; the owner, to 0; a waiter, bit 31; and whoever the oracle tells
 /// that the owner is dead, by CAS on the exact value. There is no ABA: a member that is dead never locks again,
 /// and its slot is given out anew only after every lock was swept (see membership/cleanup.hpp). What a death
-/// leaves: the owner's name. Nothing slow is done under it: no system call, allocation, log or user code. Several
-/// threads of a process may use it: the word names the process, and unlocks come from the locking thread.
+/// leaves: the owner's name. Nothing slow is done under it: no waiting, no user code, no log; on the mailboxes'
+/// locks also no system call and no allocation. Several threads of a process may use it: the word names the
+/// process, and unlocks come from the locking thread.
 class SlotLock {
  public:
-  /// Waits for the lock until `deadline`. Asks the oracle about the owner after each slice of waiting.
+  /// Waits for the lock until `deadline`, or until the oracle says that we may not wait. Asks the oracle about the
+  /// owner after each slice of waiting.
   LockResult lock(Member self, OwnerOracle& oracle, Deadline deadline) noexcept {
     std::uint32_t expected = 0;
     if (word_.compare_exchange_strong(expected, ownerWord(self), std::memory_order_seq_cst)) {
@@ -82,7 +86,7 @@ class SlotLock {
   static_assert(kMaxMembers < (1 << kSlotBits));
 
   LockResult lockSlow(Member self, OwnerOracle& oracle, Deadline deadline) noexcept;
-  /// Takes the lock over if the owner in `seen` is dead. `waiting` keeps the sleepers bit.
+  /// Takes the lock over if the owner in `seen` is dead.
   LockResult takeOver(std::uint32_t seen, Member self, OwnerOracle& oracle) noexcept;
 
   Word word_;

@@ -54,10 +54,10 @@ bool waitUntil(WakeWord& event, const WaitPlan& plan, Deadline deadline, Ready r
     }
   }
   for (;;) {
-    const std::uint32_t announced = event.announce();
-    if (ready()) return true;
     const auto remaining = deadline.remaining();
     if (remaining.count() <= 0) return false;
+    const std::uint32_t announced = event.announce();
+    if (ready()) return true;
     event.sleep(announced, std::min(remaining, plan.slice));
     if (ready()) return true;
   }
