@@ -1,3 +1,4 @@
+#include <optional>
 #include <ronde/communicator.hpp>
 #include <thread>
 #include <utility>
@@ -20,6 +21,7 @@ class MessageSink : public detail::Sink {
     message_.buffer().resize(length);
     return message_.buffer().data();
   }
+  [[nodiscard]] std::span<const std::byte> bytes() const override { return message_.bytes(); }
 
  private:
   Message& message_;
@@ -35,11 +37,14 @@ class SpanSink : public detail::Sink {
                                             " bytes, the buffer " + std::to_string(buffer_.size()) +
                                             "; it stays in the mailbox");
     }
+    length_ = length;
     return buffer_.data();
   }
+  [[nodiscard]] std::span<const std::byte> bytes() const override { return buffer_.first(length_); }
 
  private:
   std::span<std::byte> buffer_;
+  std::size_t length_ = 0;
 };
 
 std::unique_ptr<JoinedMember> join(const Options& options) {
@@ -96,7 +101,9 @@ class Communicator::Impl {
 
 namespace {
 
-/// One call of the public interface in progress: stop() waits for it. `standing` says whether it may begin.
+/// A call in progress that uses parts of our slot in the segment: stop() waits for it before it gives the slot
+/// back. Single messages do without, since mailboxes refuse what comes late (Mailbox::push, Inbox::close); so does
+/// the token where nobody waits for it. `standing` says whether the call may begin.
 class Call {
  public:
   explicit Call(JoinedMember& member) : member_(member) {
@@ -128,42 +135,41 @@ Event sendEvent(Kind kind, Payload payload, LamportTime stamp) {
   return event;
 }
 
-/// Receives one wanted message: merges the clock, counts, and tells the observer.
-Status receiveOne(JoinedMember& member, const detail::Wanted& wanted, detail::Sink& sink, Deadline deadline,
-                  MessageInfo& info, std::span<const std::byte> (*bytesOf)(void*), void* holder) {
+/// Receives one wanted message: merges the clock, and tells the observer.
+Status receiveOne(JoinedMember& member, const detail::Wanted& wanted, detail::Sink& sink, const Deadline& deadline,
+                  MessageInfo& info) {
+  const Status standing = member.context.standing();
+  if (standing != Status::ok) return standing;
   detail::Taken taken;
   const Status status = member.messaging.receive(wanted, sink, deadline, taken);
   if (status != Status::ok) return status;
   info.member = taken.envelope.sender;
   info.sender = member.roster.idOf(info.member);
-  info.name = member.roster.nameOf(info.member);
+  member.roster.copyName(info.member, info.name);
   info.stamp = taken.envelope.stamp;
   info.clock = member.clock.merge(info.stamp);
   info.kind = taken.envelope.kind;
   info.view = taken.envelope.view;
   info.size = taken.length;
-  member.received.fetch_add(1, std::memory_order_relaxed);
   if (member.isObserved()) {
     Event event;
     event.type = EventType::receive;
     event.kind = info.kind;
     event.stamp = info.stamp;
     event.clock = info.clock;
-    event.payload = bytesOf(holder).first(info.size);
+    event.payload = sink.bytes();
     member.setPeer(event, info.member);
     member.emit(event);
   }
   return Status::ok;
 }
 
-Result<Message> receiveMessage(JoinedMember& member, const detail::Wanted& wanted, Deadline deadline) {
-  Message message;
-  MessageSink sink(message);
-  const Status status = receiveOne(
-      member, wanted, sink, deadline, message, [](void* holder) { return static_cast<Message*>(holder)->bytes(); },
-      &message);
-  if (status != Status::ok) return status;
-  return message;
+Result<Message> receiveMessage(JoinedMember& member, const detail::Wanted& wanted, const Deadline& deadline) {
+  Result<Message> result(std::in_place);
+  MessageSink sink(*result);
+  const Status status = receiveOne(member, wanted, sink, deadline, *result);
+  if (status != Status::ok) result = status;
+  return result;
 }
 
 }  // namespace
@@ -229,15 +235,12 @@ Result<View> Communicator::waitView(std::uint64_t after, Timeout timeout) {
 
 namespace {
 
-Outcome sendToAll(JoinedMember& member, Payload payload, Kind kind, FullPolicy policy, Deadline deadline) {
+Outcome sendToAll(JoinedMember& member, Payload payload, Kind kind, FullPolicy policy, const Deadline& deadline) {
   const Call call(member);
   if (call.standing != Status::ok) return refusal(call.standing);
   const LamportTime stamp = member.clock.tick();
   if (member.isObserved()) member.emit(sendEvent(kind, payload, stamp));
-  auto sent = member.messaging.sendToAll(payload.bytes(), stamp, kind, policy, deadline);
-  member.sent.fetch_add(sent.handedOver, std::memory_order_relaxed);
-  member.dropped.fetch_add(sent.dropped, std::memory_order_relaxed);
-  return sent.outcome;
+  return member.messaging.sendToAll(payload.bytes(), stamp, kind, policy, deadline);
 }
 
 }  // namespace
@@ -266,63 +269,55 @@ Outcome Communicator::sendTo(Payload payload, Member to, Timeout timeout) {
   if (to.incarnation == 0 || to.slot >= member.context.segment.geometry().capacity) {
     throw Error(Errc::invalidArgument, "sendTo: the member handle means nobody; take it from a view or a message");
   }
-  const Call call(member);
-  if (call.standing != Status::ok) return refusal(call.standing);
+  // Our outbox is used only for what we send to ourselves.
+  std::optional<Call> call;
+  if (to == member.context.self) call.emplace(member);
+  Outcome outcome;
+  outcome.status = member.context.standing();
+  if (!outcome.ok()) return outcome;
   const LamportTime stamp = member.clock.tick();
   if (member.isObserved()) {
     Event event = sendEvent(Kind::sendTo, payload, stamp);
     member.setPeer(event, to);
     member.emit(event);
   }
-  auto sent =
-      member.messaging.sendTo(payload.bytes(), stamp, to, impl_->options.onFull, impl_->deadlineOf(timeout));
-  member.sent.fetch_add(sent.handedOver, std::memory_order_relaxed);
-  member.dropped.fetch_add(sent.dropped, std::memory_order_relaxed);
-  sent.outcome.view = member.roster.adoptedNumber();
-  if (const MemberId id = member.roster.idOf(to); id != kUnknownId) {
-    switch (sent.outcome.status) {
-      case Status::ok:
-        if (sent.handedOver > 0) sent.outcome.acknowledged.insert(id);
-        break;
-      case Status::staleView: sent.outcome.failed.insert(id); break;
-      default: sent.outcome.missing.insert(id);
-    }
+  bool dropped = false;
+  outcome.status = member.messaging.sendTo(payload.bytes(), stamp, to, impl_->options.onFull,
+                                           impl_->deadlineOf(timeout), dropped);
+  outcome.view = member.roster.adoptedNumber();
+  const MemberId id = member.roster.idOf(to);
+  if (id == kUnknownId || dropped) return outcome;
+  switch (outcome.status) {
+    case Status::ok: outcome.acknowledged.insert(id); break;
+    case Status::staleView: outcome.failed.insert(id); break;
+    default: outcome.missing.insert(id);
   }
-  return sent.outcome;
+  return outcome;
 }
 
 Result<Message> Communicator::receive(Timeout timeout) {
   impl_->refuseForkedChild();
-  const Call call(*impl_->member);
-  if (call.standing != Status::ok) return call.standing;
   return receiveMessage(*impl_->member, {}, impl_->deadlineOf(timeout));
 }
 
 Result<Message> Communicator::tryReceive() {
   impl_->refuseForkedChild();
-  const Call call(*impl_->member);
-  if (call.standing != Status::ok) return call.standing;
   auto result = receiveMessage(*impl_->member, {}, Deadline::passedAlready());
   return result.status() == Status::timeout ? Result<Message>(Status::empty) : std::move(result);
 }
 
 Result<MessageInfo> Communicator::receiveInto(std::span<std::byte> buffer, Timeout timeout) {
   impl_->refuseForkedChild();
-  const Call call(*impl_->member);
-  if (call.standing != Status::ok) return call.standing;
-  MessageInfo info;
+  Result<MessageInfo> result(std::in_place);
   SpanSink sink(buffer);
-  const Status status = receiveOne(
-      *impl_->member, {}, sink, impl_->deadlineOf(timeout), info,
-      [](void* holder) -> std::span<const std::byte> { return *static_cast<std::span<std::byte>*>(holder); },
-      &buffer);
-  if (status != Status::ok) return status;
-  return info;
+  const Status status = receiveOne(*impl_->member, {}, sink, impl_->deadlineOf(timeout), *result);
+  if (status != Status::ok) result = status;
+  return result;
 }
 
 namespace {
 
-Outcome passBarrier(JoinedMember& member, std::uint32_t n, Deadline deadline) {
+Outcome passBarrier(JoinedMember& member, std::uint32_t n, const Deadline& deadline) {
   const Call call(member);
   if (call.standing != Status::ok) return refusal(call.standing);
   Event event;
@@ -383,8 +378,6 @@ Result<Message> Communicator::broadcastSync(Payload data, MemberId from, Timeout
   JoinedMember& member = *impl_->member;
   const Deadline deadline = impl_->deadlineOf(timeout);
   if (sender != member.context.self) {
-    const Call call(member);
-    if (call.standing != Status::ok) return call.standing;
     auto result = receiveMessage(member, {false, sender, Kind::broadcastSync}, deadline);
     if (result) return result;
     Outcome outcome = refusal(result.status());
@@ -399,7 +392,6 @@ Result<Message> Communicator::broadcastSync(Payload data, MemberId from, Timeout
   member.emit(sendEvent(Kind::broadcastSync, data, stamp));
   const Outcome outcome =
       member.rendezvous.broadcastSync(data.bytes(), stamp, deadline, shareReporter(member, Kind::broadcastSync));
-  member.sent.fetch_add(static_cast<std::uint64_t>(outcome.acknowledged.size()), std::memory_order_relaxed);
   if (outcome.ok()) {
     Event event;
     event.type = EventType::allAcks;
@@ -429,7 +421,6 @@ Outcome Communicator::sendToSync(Payload payload, MemberId to, Timeout timeout) 
   }
   Outcome outcome = member.rendezvous.sendToSync(payload.bytes(), stamp, addressee, impl_->deadlineOf(timeout),
                                                  shareReporter(member, Kind::sendToSync));
-  member.sent.fetch_add(static_cast<std::uint64_t>(outcome.acknowledged.size()), std::memory_order_relaxed);
   if (outcome.status == Status::peerFailed && outcome.failed.empty()) {
     outcome.view = member.roster.adoptedNumber();  // gone before we began
     outcome.failed.insert(to);
@@ -444,8 +435,6 @@ Result<Message> Communicator::receiveFromSync(MemberId from, Timeout timeout) {
   if (sender == member.context.self) {
     throw Error(Errc::invalidArgument, "receiveFromSync: id " + std::to_string(from) + " is this process itself");
   }
-  const Call call(member);
-  if (call.standing != Status::ok) return call.standing;
   auto result = receiveMessage(member, {false, sender, Kind::sendToSync}, impl_->deadlineOf(timeout));
   if (result) return result;
   Outcome outcome = refusal(result.status());
@@ -505,12 +494,17 @@ Status releaseHeld(JoinedMember& member, std::uint64_t fence) {
 Result<Section> Communicator::requestSC(Timeout timeout) {
   impl_->refuseForkedChild();
   JoinedMember& member = *impl_->member;
-  const Call call(member);
-  if (call.standing != Status::ok) return call.standing;
-  Event event;
-  event.type = EventType::sectionRequest;
-  member.emit(event);
-  const auto grant = member.tokenRing.request(impl_->deadlineOf(timeout));
+  if (member.isObserved()) {
+    Event event;
+    event.type = EventType::sectionRequest;
+    member.emit(event);
+  }
+  auto grant = member.tokenRing.tryRequest();
+  if (grant.status == Status::empty) {
+    const Call call(member);
+    if (call.standing != Status::ok) return call.standing;
+    grant = member.tokenRing.request(impl_->deadlineOf(timeout));
+  }
   reportGrant(member, grant);
   if (grant.status != Status::ok) return grant.status;
   return Section(*this, impl_->membership, grant.fence);
@@ -519,8 +513,6 @@ Result<Section> Communicator::requestSC(Timeout timeout) {
 Result<Section> Communicator::trySC() {
   impl_->refuseForkedChild();
   JoinedMember& member = *impl_->member;
-  const Call call(member);
-  if (call.standing != Status::ok) return call.standing;
   const auto grant = member.tokenRing.tryRequest();
   if (grant.status != Status::ok) return grant.status;
   reportGrant(member, grant);
@@ -530,10 +522,10 @@ Result<Section> Communicator::trySC() {
 Outcome Communicator::releaseSC() {
   impl_->refuseForkedChild();
   JoinedMember& member = *impl_->member;
-  const Call call(member);
   const std::uint64_t fence = member.tokenRing.heldFence();
   if (fence == 0) {
-    if (call.standing != Status::ok) return refusal(call.standing);
+    const Status standing = member.context.standing();
+    if (standing != Status::ok) return refusal(standing);
     throw Error(Errc::notHolding,
                 "releaseSC: '" + impl_->options.name + "' is not in the critical section; call requestSC() first");
   }
@@ -543,7 +535,6 @@ Outcome Communicator::releaseSC() {
 void Communicator::releaseSection(std::uint64_t membership, std::uint64_t fence) noexcept {
   if (detail::forkGeneration() != impl_->forkGeneration || membership != impl_->membership) return;
   try {
-    const Call call(*impl_->member);
     static_cast<void>(releaseHeld(*impl_->member, fence));
   } catch (...) {
     // Only an observer can throw here, against its contract; the token has been passed on by then.
@@ -594,11 +585,10 @@ Stats Communicator::stats() const {
   impl_->refuseForkedChild();
   JoinedMember& member = *impl_->member;
   Stats stats;
-  stats.sent = member.sent.load(std::memory_order_relaxed);
-  stats.received = member.received.load(std::memory_order_relaxed);
-  stats.dropped = member.dropped.load(std::memory_order_relaxed);
-  const Call call(member);
-  if (call.standing == Status::ok) stats.pending = member.inbox.pending();
+  stats.sent = member.sent();
+  stats.received = member.inbox.received();
+  stats.dropped = member.messaging.dropped();
+  if (member.context.standing() == Status::ok) stats.pending = member.inbox.pending();
   return stats;
 }
 

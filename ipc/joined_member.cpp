@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::chrono::seconds kLeaveLimit{5};
 
-std::unique_ptr<Segment> enter(const Options& options, Deadline deadline) {
+std::unique_ptr<Segment> enter(const Options& options, const Deadline& deadline) {
   auto segment = Segment::joinOrCreate(options, deadline);
   const auto expected = static_cast<std::uint32_t>(options.expected);
   if (segment->control().viewNumber.load() == 0 && segment->geometry().expected != expected) {
@@ -23,7 +23,8 @@ std::unique_ptr<Segment> enter(const Options& options, Deadline deadline) {
   return segment;
 }
 
-Member claimSlot(const Segment& segment, const Registry& registry, const ShortName& name, Deadline deadline) {
+Member claimSlot(const Segment& segment, const Registry& registry, const ShortName& name,
+                 const Deadline& deadline) {
   const auto self = registry.claim(name, deadline);
   if (self) return *self;
   segment.abandonName();
@@ -32,7 +33,7 @@ Member claimSlot(const Segment& segment, const Registry& registry, const ShortNa
 
 }  // namespace
 
-JoinedMember::JoinedMember(const Options& options, Deadline deadline)
+JoinedMember::JoinedMember(const Options& options, const Deadline& deadline)
     : options_(options),
       name_(options.name),
       segment_(enter(options, deadline)),
@@ -72,7 +73,7 @@ JoinedMember::JoinedMember(const Options& options, Deadline deadline)
 
 JoinedMember::~JoinedMember() { leave(Deadline::in(kLeaveLimit)); }
 
-void JoinedMember::joinView(Deadline deadline) {
+void JoinedMember::joinView(const Deadline& deadline) {
   const auto abandon = [this] {
     service_.reset();
     registry.abandon(self_);
@@ -118,7 +119,7 @@ void JoinedMember::joinView(Deadline deadline) {
   service_->reportViewsAfter(view->number);
 }
 
-void JoinedMember::awaitCohort(Deadline deadline) {
+void JoinedMember::awaitCohort(const Deadline& deadline) {
   const Word64& joined = context.segment.slot(self_.slot).joinedView;
   const Status status = context.wait(
       deadline, [&] { return joined.load(std::memory_order_seq_cst) != 0 && context.views.number() != 0; });
@@ -143,7 +144,7 @@ void JoinedMember::awaitCohort(Deadline deadline) {
 void JoinedMember::setPeer(Event& event, Member peer) {
   const auto view = roster.current();
   event.peer = view ? view->idOf(peer) : kUnknownId;
-  event.peerName = roster.nameOf(peer);
+  roster.copyName(peer, event.peerName);
 }
 
 void JoinedMember::emit(Event event) {
@@ -196,11 +197,11 @@ void JoinedMember::onBeat() {
 void JoinedMember::publishCounters() {
   SlotTableState& own = segment_->slot(self_.slot);
   own.clock.store(clock.now(), std::memory_order_relaxed);
-  own.sent.store(sent.load(std::memory_order_relaxed), std::memory_order_relaxed);
-  own.received.store(received.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  own.sent.store(sent(), std::memory_order_relaxed);
+  own.received.store(inbox.received(), std::memory_order_relaxed);
 }
 
-bool JoinedMember::leave(Deadline deadline) {
+bool JoinedMember::leave(const Deadline& deadline) {
   context.beginStopping();
   if (!leaving_.take(deadline, [] { return true; })) return false;
   const TurnGuard guard(leaving_);
@@ -212,6 +213,7 @@ bool JoinedMember::leave(Deadline deadline) {
     context.doorbell().wake();
     std::this_thread::sleep_for(std::chrono::microseconds(200));
   }
+  inbox.close();
   liveness_.setMayWait(true);
   static_cast<void>(tokenRing.release(tokenRing.heldFence()));
   const Leaving self{self_, Departure::left};

@@ -30,13 +30,13 @@ struct GroupIsDead {};
 class JoinedMember {
  public:
   /// @throws Error as Communicator's constructor.
-  JoinedMember(const Options& options, Deadline deadline);
+  JoinedMember(const Options& options, const Deadline& deadline);
   JoinedMember(const JoinedMember&) = delete;
   JoinedMember& operator=(const JoinedMember&) = delete;
   ~JoinedMember();
 
   /// Ends the membership; false if calls were still under way at the deadline (then it may be tried again).
-  bool leave(Deadline deadline);
+  bool leave(const Deadline& deadline);
 
   /// Fills in what every event has and hands it to the observer. No-op without one.
   void emit(Event event);
@@ -47,10 +47,8 @@ class JoinedMember {
   // Counts calls in progress, so that leave() can wait for them.
   std::atomic<int> calls{0};
 
-  // Counters for stats(), published in the segment at each heartbeat.
-  std::atomic<std::uint64_t> sent{0};
-  std::atomic<std::uint64_t> received{0};
-  std::atomic<std::uint64_t> dropped{0};
+  /// User messages handed over, one per addressee.
+  [[nodiscard]] std::uint64_t sent() const { return messaging.pushed() + rendezvous.acknowledged(); }
 
  private:
   const Options options_;
@@ -77,8 +75,8 @@ class JoinedMember {
   FencedCells cells;
 
  private:
-  void joinView(Deadline deadline);
-  void awaitCohort(Deadline deadline);
+  void joinView(const Deadline& deadline);
+  void awaitCohort(const Deadline& deadline);
   void onViews(std::uint64_t from, std::uint64_t to);
   void onBeat();
   void publishCounters();

@@ -18,6 +18,8 @@ enum class Kind : std::uint8_t { sendTo = 1, broadcast, publish, sendToSync, bro
 
 /// What is known of a message besides its bytes.
 struct MessageInfo {
+  MessageInfo() noexcept {}  // NOLINT: user-provided, so that MessageInfo() does not zero all of it first
+
   MemberId sender = kUnknownId;  ///< in the view that view() returned last; kUnknownId if not in it
   Member member;                 ///< the sender for good, even after it has left
   ShortName name;                ///< the sender's

@@ -41,11 +41,12 @@ struct RONDE_EXPORT Options {
   /// Slots of the group (group), expected to kMaxMembers; 0 = twice expected, at least 16. A slot is in use
   /// while its member lives and until its last large broadcast was taken. Costs memory only once used.
   int capacity = 0;
-  /// Bytes of a mailbox's payload area (group): 64 KiB to 1 GiB, rounded up to a page.
+  /// Bytes of a mailbox's payload area (group): 64 KiB to 1 GiB, rounded up to a power of two.
   std::size_t mailboxBytes = 128 * 1024;
   /// Messages that a mailbox holds at the most (group): 64 to 65536, a power of two.
   int mailboxMessages = 1024;
-  /// The longest message in bytes (group): 1 to 256 MiB. Each member's outbox is made as large.
+  /// The longest message in bytes (group): 1 to 256 MiB. Each member's outbox is made as large, rounded up to a
+  /// power of two.
   std::size_t maxMessage = 256 * 1024;
   /// A heartbeat is given every so often (group): 10 ms to 60 s.
   std::chrono::milliseconds heartbeatInterval{500};

@@ -1,6 +1,8 @@
 #pragma once
 
-#include <bitset>
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <ronde/export.hpp>
@@ -32,26 +34,53 @@ enum class Status : std::uint8_t {
 /// A short English text for `status`, e.g. "timeout". Never null.
 [[nodiscard]] RONDE_EXPORT std::string_view toString(Status status) noexcept;
 
-/// A set of member ids of one view, without allocation.
+/// A set of member ids of one view, without allocation. An empty or small one costs little to make and to copy.
 class IdSet {
  public:
-  void insert(MemberId id) { bits_.set(static_cast<std::size_t>(id)); }
-  [[nodiscard]] bool contains(MemberId id) const {
-    return id >= 0 && id < kMaxMembers && bits_.test(static_cast<std::size_t>(id));
+  IdSet() = default;
+  IdSet(const IdSet& other) { *this = other; }
+  IdSet& operator=(const IdSet& other) {
+    used_ = other.used_;
+    std::copy_n(other.words_.begin(), used_, words_.begin());
+    return *this;
   }
-  [[nodiscard]] bool empty() const { return bits_.none(); }
-  [[nodiscard]] int size() const { return static_cast<int>(bits_.count()); }
+  ~IdSet() = default;
+
+  /// `id` from 0 to kMaxMembers - 1.
+  void insert(MemberId id) {
+    const auto word = static_cast<std::size_t>(id) / 64;
+    for (; used_ <= word; ++used_) words_[used_] = 0;
+    words_[word] |= std::uint64_t{1} << (static_cast<std::size_t>(id) % 64);
+  }
+  [[nodiscard]] bool contains(MemberId id) const {
+    const auto word = static_cast<std::size_t>(id) / 64;
+    return id >= 0 && word < used_ && (words_[word] >> (static_cast<std::size_t>(id) % 64) & 1) != 0;
+  }
+  [[nodiscard]] bool empty() const { return size() == 0; }
+  [[nodiscard]] int size() const {
+    int count = 0;
+    for (std::size_t i = 0; i < used_; ++i) count += std::popcount(words_[i]);
+    return count;
+  }
   /// Calls `visit(MemberId)` in ascending order.
   template <class Visit>
   void forEach(Visit visit) const {
-    for (MemberId id = 0; id < kMaxMembers; ++id) {
+    for (MemberId id = 0; id < static_cast<MemberId>(64 * used_); ++id) {
       if (contains(id)) visit(id);
     }
   }
-  friend bool operator==(const IdSet&, const IdSet&) = default;
+  friend bool operator==(const IdSet& a, const IdSet& b) {
+    const std::size_t common = std::min(a.used_, b.used_);
+    const auto rest = [common](const IdSet& set) {
+      return std::all_of(set.words_.begin() + common, set.words_.begin() + set.used_,
+                         [](std::uint64_t word) { return word == 0; });
+    };
+    return std::equal(a.words_.begin(), a.words_.begin() + common, b.words_.begin()) && rest(a) && rest(b);
+  }
 
  private:
-  std::bitset<static_cast<std::size_t>(kMaxMembers)> bits_;
+  std::size_t used_ = 0;                                                         // words that have a value
+  std::array<std::uint64_t, static_cast<std::size_t>(kMaxMembers) / 64> words_;  // NOLINT: the others need none
 };
 
 /// The result of a call that concerns other members. The ids are those of view number `view`.
@@ -72,9 +101,10 @@ struct [[nodiscard]] Outcome {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value, Outcome outcome = {}) : outcome_(outcome), value_(std::move(value)) {}  // NOLINT: implicit
-  Result(Outcome refusal) : outcome_(refusal) {}                                          // NOLINT
-  Result(Status refusal) { outcome_.status = refusal; }                                   // NOLINT
+  Result(T value) : value_(std::move(value)) {}                // NOLINT: implicit
+  explicit Result(std::in_place_t) : value_(std::in_place) {}  ///< with a value made by its default constructor
+  Result(Outcome refusal) : outcome_(refusal) {}               // NOLINT
+  Result(Status refusal) { outcome_.status = refusal; }        // NOLINT
 
   [[nodiscard]] bool ok() const { return outcome_.ok(); }
   explicit operator bool() const { return ok(); }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <ronde/error.hpp>
 #include <string>
+#include <utility>
 
 namespace ronde::detail {
 namespace {
@@ -11,9 +12,22 @@ namespace {
 constexpr std::uint64_t kStampLimit = 1ULL << 62;  // a clock beyond it could overflow ours
 constexpr std::chrono::seconds kJoinLimit{10};
 constexpr std::chrono::milliseconds kDiscardLimit{100};
+// Waking producers costs a full barrier, so it is not done for each small message. One that is not told of room
+// looks by itself after a while (Messaging).
+constexpr std::uint64_t kRoomCells = 32;
+constexpr std::uint64_t kRoomBytes = 8192;
 
-Envelope envelopeOf(const MailCell& cell) {
-  return {{cell.sender, cell.incarnation}, static_cast<Kind>(cell.kind), cell.stamp, cell.view, cell.sequence};
+bool isBroadcast(const MailCell& cell) {
+  const auto kind = static_cast<Kind>(cell.kind);
+  return kind == Kind::broadcast || kind == Kind::publish;
+}
+
+TakeStatus note(Taken& taken, const MailCell& cell, std::size_t length) {
+  taken.envelope = {
+      {cell.sender, cell.incarnation}, static_cast<Kind>(cell.kind), cell.stamp, cell.view, cell.sequence};
+  taken.length = length;
+  taken.byReference = false;
+  return TakeStatus::taken;
 }
 
 void copyOut(std::byte* to, const std::byte* from, std::size_t length) {
@@ -58,6 +72,9 @@ bool Inbox::discardAll(std::chrono::nanoseconds limit) {
   headByte_ = tailByte;
   std::fill(done_.begin(), done_.end(), Done{});
   for (auto& assembly : assemblies_) assembly.reset();
+  inASink_ = nullptr;
+  announcedHead_ = tail;
+  announcedHeadByte_ = tailByte;
   state_.head.store(tail, std::memory_order_relaxed);
   state_.headByte.store(tailByte, std::memory_order_relaxed);
   state_.knownHead = tail;
@@ -81,13 +98,14 @@ bool Inbox::isPlausible(const MailCell& cell) const {
     case CellForm::car:
       return cell.length <= kCarBytes && cell.extent % kLine == 0 && cell.extent >= headByte_ &&
              cell.extent + cell.length - headByte_ <= areaBytes_ &&
-             cell.extent % areaBytes_ + cell.length <= areaBytes_;
+             inRing(cell.extent, areaBytes_) + cell.length <= areaBytes_;
   }
   return false;
 }
 
-Taken Inbox::take(const Wanted& wanted, Sink& sink) {
+TakeStatus Inbox::take(const Wanted& wanted, Sink& sink, Taken& taken) {
   const std::lock_guard guard(mutex_);
+  if (closed_) return TakeStatus::nothing;
   std::uint64_t position = head_;
   // At most once round: beyond that the ring is full of mail that is not wanted.
   while (position - head_ <= mask_) {
@@ -97,27 +115,29 @@ Taken Inbox::take(const Wanted& wanted, Sink& sink) {
       // Copied once and checked; nothing of it is read from the segment again.
       MailCell cell;
       loadShared(&cell, &shared, sizeof(cell));
-      const bool plausible = isPlausible(cell);
-      const Envelope envelope = envelopeOf(cell);
-      std::optional<Taken> taken;
-      if (!plausible) {
-        taken = Taken{TakeStatus::corrupt, {}};
-      } else if (wanted.anything || (envelope.sender == wanted.from && envelope.kind == wanted.kind)) {
-        taken = deliver(cell, position, sink);
+      TakeStatus status = TakeStatus::nothing;
+      if (!isPlausible(cell)) {
+        status = TakeStatus::corrupt;
+      } else if (wanted.anything || (wanted.from == Member{cell.sender, cell.incarnation} &&
+                                     wanted.kind == static_cast<Kind>(cell.kind))) {
+        status = deliver(cell, position, sink, taken);
       }
-      if (taken && taken->status == TakeStatus::corrupt) {
+      if (status == TakeStatus::corrupt) {
         discardAll(kDiscardLimit);
         refuseWhatIsOwed();
-        return *taken;
+        return status;
       }
       if (done_[head_ & mask_].taken) giveBack();
-      if (taken) return *taken;
+      if (status == TakeStatus::taken) {
+        received_.store(received_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        return status;
+      }
     }
     position = std::max(position + 1, head_);
   }
-  Taken nothing;
-  nothing.lookedUpTo = position;
-  return nothing;
+  if (announcedHead_ != head_) announceRoom();
+  taken.lookedUpTo = position;
+  return TakeStatus::nothing;
 }
 
 void Inbox::refuseWhatIsOwed() const {
@@ -134,90 +154,126 @@ bool Inbox::isActive() const {
          SlotWord{self_.incarnation, Phase::active, {}}.pack();
 }
 
-std::optional<Taken> Inbox::deliver(const MailCell& cell, std::uint64_t position, Sink& sink) {
-  if (cell.form == CellForm::reference) return deliverReference(cell, position, sink);
-  if (cell.form == CellForm::car) return deliverCar(cell, position, sink);
-  const Envelope envelope = envelopeOf(cell);
+TakeStatus Inbox::deliver(const MailCell& cell, std::uint64_t position, Sink& sink, Taken& taken) {
+  if (cell.form == CellForm::reference) return deliverReference(cell, position, sink, taken);
+  if (cell.form == CellForm::car) return deliverCar(cell, position, sink, taken);
+  vacate(sink);
   copyOut(sink.prepare(cell.length),
-          cell.form == CellForm::inlined ? cell.inlineBytes : area_ + cell.extent % areaBytes_, cell.length);
-  if (envelope.kind != Kind::sendTo) lastBroadcast_[cell.sender] = {cell.incarnation, cell.sequence};
+          cell.form == CellForm::inlined ? cell.inlineBytes : area_ + inRing(cell.extent, areaBytes_),
+          cell.length);
+  noteBroadcast(cell);
   markTaken(cell, position);
-  return Taken{TakeStatus::taken, envelope, cell.length};
+  return note(taken, cell, cell.length);
 }
 
 bool Inbox::isDuplicate(const MailCell& cell) const {
   // A broadcast that its dead sender had delivered to us is delivered again by the clean-up, as a reference.
   const LastBroadcast& last = lastBroadcast_[cell.sender];
-  const auto kind = static_cast<Kind>(cell.kind);
-  return (kind == Kind::broadcast || kind == Kind::publish) && last.incarnation == cell.incarnation &&
-         cell.sequence <= last.sequence;
+  return isBroadcast(cell) && last.incarnation == cell.incarnation && cell.sequence <= last.sequence;
 }
 
-std::optional<Taken> Inbox::deliverReference(const MailCell& cell, std::uint64_t position, Sink& sink) {
+void Inbox::noteBroadcast(const MailCell& cell) {
+  if (isBroadcast(cell)) lastBroadcast_[cell.sender] = {cell.incarnation, cell.sequence};
+}
+
+TakeStatus Inbox::deliverReference(const MailCell& cell, std::uint64_t position, Sink& sink, Taken& taken) {
   const Block block(segment_, cell.sender, cell.extent);
   if (isDuplicate(cell)) {
     block.settle(self_.slot, Share::taken);
     markTaken(cell, position);
-    return std::nullopt;
+    return TakeStatus::nothing;
   }
   if (block.share(self_.slot) != Share::owed) {  // withdrawn, or taken through another record
     markTaken(cell, position);
-    return std::nullopt;
+    return TakeStatus::nothing;
   }
+  vacate(sink);
   std::byte* const to = sink.prepare(cell.length);
   // The decision: from here on the sender cannot withdraw, and must keep the bytes until we give them back.
   const bool ours = block.settle(self_.slot, Share::claimed);
   markTaken(cell, position);
-  if (!ours) return std::nullopt;
+  if (!ours) return TakeStatus::nothing;
   const auto payload = payloadOf(segment_, cell.sender, block);
   if (!payload || payload->size() != cell.length) {
     block.giveBack(self_.slot);
-    return Taken{TakeStatus::corrupt, {}};
+    return TakeStatus::corrupt;
   }
   copyOut(to, payload->data(), payload->size());
   const bool intact = isActive();
   block.giveBack(self_.slot);
-  if (!intact) return std::nullopt;
-  const Envelope envelope = envelopeOf(cell);
-  if (envelope.kind == Kind::broadcast || envelope.kind == Kind::publish) {
-    lastBroadcast_[cell.sender] = {cell.incarnation, cell.sequence};
-  }
-  return Taken{TakeStatus::taken, envelope, cell.length, true};
+  if (!intact) return TakeStatus::nothing;
+  noteBroadcast(cell);
+  note(taken, cell, cell.length);
+  taken.byReference = true;  // its sender may be waiting for it
+  return TakeStatus::taken;
 }
 
-std::optional<Taken> Inbox::deliverCar(const MailCell& cell, std::uint64_t position, Sink& sink) {
+TakeStatus Inbox::deliverCar(const MailCell& cell, std::uint64_t position, Sink& sink, Taken& taken) {
   TrainPart part;
   std::memcpy(&part, cell.inlineBytes, sizeof(part));
-  auto& assembly = assemblies_[cell.sender];
-  const bool first = part.offset == 0;
   if (part.total > segment_.geometry().maxMessage || part.offset + std::uint64_t{cell.length} > part.total) {
-    return Taken{TakeStatus::corrupt, {}};
+    return TakeStatus::corrupt;
   }
+  auto& assembly = assemblies_[cell.sender];
   const Member sender{cell.sender, cell.incarnation};
-  if (first) {
+  if (part.offset == 0) {
     // A train that was given up half-way is replaced by the next one of its sender.
-    assembly = std::make_unique<Assembly>(Assembly{sender, cell.sequence, part.total, 0, {}});
-    assembly->bytes.reserve(part.total);
+    if (assembly.get() == inASink_) inASink_ = nullptr;
+    assembly.reset();
+    auto next = std::make_unique<Assembly>();
+    next->sender = sender;
+    next->sequence = cell.sequence;
+    next->total = part.total;
+    if (inASink_ == nullptr) {
+      // Asked before the first part is taken: a buffer that is too small leaves the message in the mailbox.
+      next->inSink = sink.prepare(part.total);
+      next->sink = &sink;
+      inASink_ = next.get();
+    } else {
+      next->bytes.reserve(part.total);
+    }
+    assembly = std::move(next);
   }
   const bool fits = assembly && assembly->sender == sender && assembly->sequence == cell.sequence &&
                     assembly->total == part.total && assembly->received == part.offset;
   if (!fits) {  // the rest of a train whose beginning was discarded
     markTaken(cell, position);
-    return std::nullopt;
+    return TakeStatus::nothing;
   }
-  const bool last = part.offset + cell.length == part.total;
-  // Asked before the last part is taken: a buffer that is too small leaves it, and so the message, in the mailbox.
-  std::byte* const to = last ? sink.prepare(part.total) : nullptr;
-  const std::byte* const from = area_ + cell.extent % areaBytes_;
-  assembly->bytes.insert(assembly->bytes.end(), from, from + cell.length);
+  const bool isLast = part.offset + cell.length == part.total;
+  const bool isInPlace = assembly->sink == &sink;
+  std::byte* const to = isLast && !isInPlace ? (vacate(sink), sink.prepare(part.total)) : nullptr;
+  const std::byte* const from = area_ + inRing(cell.extent, areaBytes_);
+  if (assembly->sink != nullptr) {
+    copyOut(assembly->inSink + part.offset, from, cell.length);
+  } else {
+    assembly->bytes.insert(assembly->bytes.end(), from, from + cell.length);
+  }
   assembly->received += cell.length;
   markTaken(cell, position);
-  if (!last) {
-    return std::nullopt;
-  }
-  copyOut(to, assembly->bytes.data(), assembly->bytes.size());
+  if (!isLast) return TakeStatus::nothing;
+  if (!isInPlace) copyOut(to, assembly->sink != nullptr ? assembly->inSink : assembly->bytes.data(), part.total);
+  if (assembly.get() == inASink_) inASink_ = nullptr;
   assembly.reset();
-  return Taken{TakeStatus::taken, envelopeOf(cell), part.total};
+  return note(taken, cell, part.total);
+}
+
+void Inbox::vacate(const Sink& sink) {
+  if (inASink_ == nullptr || inASink_->sink != &sink) return;
+  Assembly& assembly = *std::exchange(inASink_, nullptr);
+  assembly.sink = nullptr;
+  assembly.bytes.reserve(assembly.total);
+  assembly.bytes.assign(assembly.inSink, assembly.inSink + assembly.received);
+}
+
+void Inbox::leave(const Sink& sink) {
+  const std::lock_guard guard(mutex_);
+  vacate(sink);
+}
+
+void Inbox::close() {
+  const std::lock_guard guard(mutex_);
+  closed_ = true;
 }
 
 void Inbox::markTaken(const MailCell& cell, std::uint64_t position) {
@@ -234,7 +290,15 @@ void Inbox::giveBack() {
   }
   // Bytes first: a producer that sees the new head must also see their room. SYNC: mailbox-head.
   state_.headByte.store(headByte_, std::memory_order_release);
-  state_.head.store(head_, std::memory_order_seq_cst);
+  state_.head.store(head_, std::memory_order_release);
+  if (head_ - announcedHead_ >= kRoomCells || headByte_ - announcedHeadByte_ >= kRoomBytes) announceRoom();
+}
+
+void Inbox::announceRoom() {
+  announcedHead_ = head_;
+  announcedHeadByte_ = headByte_;
+  state_.head.store(head_,
+                    std::memory_order_seq_cst);  // a full barrier before the look at the sleepers (WakeWord)
   state_.room.wake();
 }
 

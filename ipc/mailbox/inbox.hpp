@@ -3,7 +3,6 @@
 #include <array>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <vector>
 
 #include "ipc/mailbox/mailbox.hpp"
@@ -20,6 +19,8 @@ class Sink {
   Sink& operator=(const Sink&) = delete;
   virtual ~Sink() = default;
   [[nodiscard]] virtual std::byte* prepare(std::size_t length) = 0;
+  /// What was prepared last.
+  [[nodiscard]] virtual std::span<const std::byte> bytes() const = 0;
 };
 
 /// What a receiving call is willing to take.
@@ -35,12 +36,12 @@ enum class TakeStatus {
   corrupt,  ///< the mailbox held bytes that no member writes; it was emptied
 };
 
+/// A message that was taken.
 struct Taken {
-  TakeStatus status = TakeStatus::nothing;
   Envelope envelope;
   std::size_t length = 0;
   bool byReference = false;      ///< its sender may be waiting for it
-  std::uint64_t lookedUpTo = 0;  ///< for Inbox::hasNews()
+  std::uint64_t lookedUpTo = 0;  ///< if nothing was: for Inbox::hasNews()
 };
 
 /// The owner's side of its mailbox: looks at records without any lock of the segment, takes them in order, or a
@@ -52,8 +53,13 @@ class Inbox {
   /// @throws Error(registrationTimeout) if a stopped process holds the lock.
   Inbox(const Segment& segment, Member self, OwnerOracle& oracle);
 
-  /// Takes the first wanted message, if one is complete.
-  [[nodiscard]] Taken take(const Wanted& wanted, Sink& sink);
+  /// Takes the first wanted message, if one is complete. A long one may be put together in `sink` over several
+  /// calls; who gives up before it is complete calls leave().
+  [[nodiscard]] TakeStatus take(const Wanted& wanted, Sink& sink, Taken& taken);
+  /// `sink` goes out of use: keeps what has come of a long message elsewhere.
+  void leave(const Sink& sink);
+  /// From now on take() finds nothing and writes nothing: the slot may get another owner.
+  void close();
 
   /// True if a record has been committed behind what a take() has looked at. Cheap: to be polled.
   [[nodiscard]] bool hasNews(std::uint64_t lookedUpTo) const noexcept {
@@ -63,25 +69,34 @@ class Inbox {
 
   /// Records in the mailbox that were not taken.
   [[nodiscard]] std::uint64_t pending() const;
+  /// Messages taken so far.
+  [[nodiscard]] std::uint64_t received() const { return received_.load(std::memory_order_relaxed); }
 
  private:
-  /// A long message of which parts have come.
+  /// A long message of which parts have come: in the sink of the call that saw its first part, or in `bytes`.
   struct Assembly {
     Member sender;
     std::uint64_t sequence = 0;
     std::uint32_t total = 0;
     std::uint32_t received = 0;
+    Sink* sink = nullptr;
+    std::byte* inSink = nullptr;
     std::vector<std::byte> bytes;
   };
 
   [[nodiscard]] bool isPlausible(const MailCell& cell) const;
   /// Delivers one record; nothing if it only was a part, a duplicate, or withdrawn.
-  [[nodiscard]] std::optional<Taken> deliver(const MailCell& cell, std::uint64_t position, Sink& sink);
-  [[nodiscard]] std::optional<Taken> deliverReference(const MailCell& cell, std::uint64_t position, Sink& sink);
-  [[nodiscard]] std::optional<Taken> deliverCar(const MailCell& cell, std::uint64_t position, Sink& sink);
+  [[nodiscard]] TakeStatus deliver(const MailCell& cell, std::uint64_t position, Sink& sink, Taken& taken);
+  [[nodiscard]] TakeStatus deliverReference(const MailCell& cell, std::uint64_t position, Sink& sink,
+                                            Taken& taken);
+  [[nodiscard]] TakeStatus deliverCar(const MailCell& cell, std::uint64_t position, Sink& sink, Taken& taken);
+  /// Moves what is put together in `sink` out of it.
+  void vacate(const Sink& sink);
   void markTaken(const MailCell& cell, std::uint64_t position);
   void giveBack();
+  void announceRoom();
   [[nodiscard]] bool isDuplicate(const MailCell& cell) const;
+  void noteBroadcast(const MailCell& cell);
   /// Tells senders that wait for us, or keep bytes for us, that we lost their references.
   void refuseWhatIsOwed() const;
   /// While it is true our claims keep the senders' bytes; they ignore those of a departed member.
@@ -99,8 +114,13 @@ class Inbox {
   const std::uint64_t areaBytes_;
 
   mutable std::mutex mutex_;
-  std::uint64_t head_ = 0;      ///< the first record that was not taken
-  std::uint64_t headByte_ = 0;  ///< where its payload may begin
+  std::uint64_t head_ = 0;           ///< the first record that was not taken
+  std::uint64_t headByte_ = 0;       ///< where its payload may begin
+  std::uint64_t announcedHead_ = 0;  ///< up to here waiting producers were woken
+  std::uint64_t announcedHeadByte_ = 0;
+  bool closed_ = false;
+  std::atomic<std::uint64_t> received_{0};
+  Assembly* inASink_ = nullptr;  ///< at most one at a time
   struct Done {
     bool taken = false;
     std::uint64_t areaEnd = 0;  ///< 0: no payload in the area

@@ -20,23 +20,24 @@ std::uint64_t reserveFor(CellForm form, const Geometry& geometry) {
 }  // namespace
 
 PushResult Mailbox::pushWhole(const Envelope& envelope, std::span<const std::byte> payload,
-                              Deadline lockDeadline) const {
+                              const Deadline& lockDeadline) const {
   return push(envelope, formOf(payload.size()), static_cast<std::uint32_t>(payload.size()), 0, payload, nullptr,
               lockDeadline);
 }
 
 PushResult Mailbox::pushCar(const Envelope& envelope, std::span<const std::byte> part, TrainPart where,
-                            Deadline lockDeadline) const {
+                            const Deadline& lockDeadline) const {
   return push(envelope, CellForm::car, static_cast<std::uint32_t>(part.size()), 0, part, &where, lockDeadline);
 }
 
 PushResult Mailbox::pushReference(const Envelope& envelope, std::uint64_t extent, std::uint32_t length,
-                                  Deadline lockDeadline) const {
+                                  const Deadline& lockDeadline) const {
   return push(envelope, CellForm::reference, length, extent, {}, nullptr, lockDeadline);
 }
 
 PushResult Mailbox::push(const Envelope& envelope, CellForm form, std::uint32_t length, std::uint64_t extent,
-                         std::span<const std::byte> payload, const TrainPart* part, Deadline lockDeadline) const {
+                         std::span<const std::byte> payload, const TrainPart* part,
+                         const Deadline& lockDeadline) const {
   MailboxState& state = segment_.mailbox(owner_.slot);
   MailCell* const cells = segment_.mailCells(owner_.slot);
   const Geometry& geometry = segment_.geometry();
@@ -56,10 +57,10 @@ PushResult Mailbox::push(const Envelope& envelope, CellForm form, std::uint32_t 
   // A producer that died after its commit left `tail` behind it.
   std::uint64_t tail = state.tail.load(std::memory_order_relaxed);
   std::uint64_t tailByte = state.tailByte.load(std::memory_order_relaxed);
-  for (std::uint64_t steps = 0; cells[tail % cellCount].commit.load(std::memory_order_relaxed) == tail + 1;
+  for (std::uint64_t steps = 0; cells[inRing(tail, cellCount)].commit.load(std::memory_order_relaxed) == tail + 1;
        ++steps) {
     if (steps > cellCount) return PushResult::corrupt;
-    const MailCell& cell = cells[tail % cellCount];
+    const MailCell& cell = cells[inRing(tail, cellCount)];
     if (hasArea(cell.form)) tailByte = cell.extent + roundUpToLine(cell.length);
     ++tail;
   }
@@ -81,9 +82,10 @@ PushResult Mailbox::push(const Envelope& envelope, CellForm form, std::uint32_t 
     if (!fits()) return PushResult::full;
   }
 
-  MailCell& cell = cells[tail % cellCount];
+  MailCell& cell = cells[inRing(tail, cellCount)];
   if (area > 0) {
-    std::memcpy(segment_.mailArea(owner_.slot) + at % geometry.mailboxBytes, payload.data(), payload.size());
+    std::memcpy(segment_.mailArea(owner_.slot) + inRing(at, geometry.mailboxBytes), payload.data(),
+                payload.size());
   } else if (!payload.empty()) {
     std::memcpy(cell.inlineBytes, payload.data(), payload.size());
   }
@@ -101,9 +103,22 @@ PushResult Mailbox::push(const Envelope& envelope, CellForm form, std::uint32_t 
   cell.commit.store(tail + 1, std::memory_order_release);
   state.tailByte.store(at + area, std::memory_order_relaxed);
   state.tail.store(tail + 1, std::memory_order_release);
+  const bool isWhole = part == nullptr || part->offset + length == part->total;
+  if (pushed_ != nullptr && isWhole) {
+    pushed_->store(pushed_->load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
   guard.unlock();
   segment_.slot(owner_.slot).doorbell.wake();
   return PushResult::pushed;
+}
+
+bool Mailbox::looksHalfEmpty() const {
+  const MailboxState& state = segment_.mailbox(owner_.slot);
+  const Geometry& geometry = segment_.geometry();
+  return 2 * (state.tail.load(std::memory_order_acquire) - state.head.load(std::memory_order_acquire)) <
+             geometry.mailboxMessages &&
+         2 * (state.tailByte.load(std::memory_order_acquire) - state.headByte.load(std::memory_order_acquire)) <
+             geometry.mailboxBytes;
 }
 
 bool Mailbox::looksRoomy(CellForm form, std::size_t bytes) const {

@@ -34,18 +34,22 @@ inline constexpr std::size_t kCarBytes = 16 * 1024;
 /// section; a death at any instruction leaves the record there whole or not at all. Thread-safe.
 class Mailbox {
  public:
-  /// `self` is the process that pushes, on its own account or (clean-up) for a dead sender.
-  Mailbox(const Segment& segment, Member owner, Member self, OwnerOracle& oracle)
-      : segment_(segment), owner_(owner), self_(self), oracle_(oracle) {}
+  /// `self` is the process that pushes, on its own account or (clean-up) for a dead sender. `pushed` counts the
+  /// messages of this process that were pushed here; the mailbox's lock protects it.
+  Mailbox(const Segment& segment, Member owner, Member self, OwnerOracle& oracle, Word64* pushed = nullptr)
+      : segment_(segment), owner_(owner), self_(self), oracle_(oracle), pushed_(pushed) {}
+
+  [[nodiscard]] Member owner() const { return owner_; }
 
   /// A message that fits one record (at most kCarBytes).
-  PushResult pushWhole(const Envelope& envelope, std::span<const std::byte> payload, Deadline lockDeadline) const;
+  PushResult pushWhole(const Envelope& envelope, std::span<const std::byte> payload,
+                       const Deadline& lockDeadline) const;
   /// One part of a longer message.
   PushResult pushCar(const Envelope& envelope, std::span<const std::byte> part, TrainPart where,
-                     Deadline lockDeadline) const;
+                     const Deadline& lockDeadline) const;
   /// The message in the block at `extent` of the sender's outbox. May use the cells reserved for it.
   PushResult pushReference(const Envelope& envelope, std::uint64_t extent, std::uint32_t length,
-                           Deadline lockDeadline) const;
+                           const Deadline& lockDeadline) const;
 
   /// Cells that only references may use, so that they find room when user mail has filled the rest.
   [[nodiscard]] static std::uint64_t reservedCells(const Geometry& geometry) {
@@ -58,6 +62,7 @@ class Mailbox {
   [[nodiscard]] static CellForm formOf(std::size_t bytes) {
     return bytes <= sizeof(MailCell::inlineBytes) ? CellForm::inlined : CellForm::area;
   }
+  [[nodiscard]] bool looksHalfEmpty() const;
   /// True if a record of this form with `bytes` of payload would fit; looks without the lock.
   [[nodiscard]] bool looksRoomy(CellForm form, std::size_t bytes) const;
   /// Counts a message that was dropped or refused for want of room.
@@ -65,18 +70,24 @@ class Mailbox {
 
  private:
   PushResult push(const Envelope& envelope, CellForm form, std::uint32_t length, std::uint64_t extent,
-                  std::span<const std::byte> payload, const TrainPart* part, Deadline lockDeadline) const;
+                  std::span<const std::byte> payload, const TrainPart* part, const Deadline& lockDeadline) const;
 
   const Segment& segment_;
   Member owner_;
   Member self_;
   OwnerOracle& oracle_;
+  Word64* pushed_;
 };
+
+/// Where a position lies in a ring. All rings have a power of two as their size.
+[[nodiscard]] inline std::uint64_t inRing(std::uint64_t position, std::uint64_t size) {
+  return position & (size - 1);
+}
 
 /// Where a payload of `bytes` goes in a ring of `size` bytes whose next free position is `tail`: the first
 /// position from there at which it lies in one piece.
 [[nodiscard]] inline std::uint64_t placeContiguous(std::uint64_t tail, std::size_t bytes, std::uint64_t size) {
-  const std::uint64_t offset = tail % size;
+  const std::uint64_t offset = inRing(tail, size);
   return offset + bytes > size ? tail + (size - offset) : tail;
 }
 

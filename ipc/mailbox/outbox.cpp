@@ -43,7 +43,7 @@ std::optional<std::span<const std::byte>> payloadOf(const Segment& segment, std:
                                                     const Block& block) {
   const std::uint32_t length = block.header().length;
   const std::uint64_t size = segment.geometry().outboxBytes;
-  const std::uint64_t offset = block.header().payloadAt % size;
+  const std::uint64_t offset = inRing(block.header().payloadAt, size);
   if (length > segment.geometry().maxMessage || offset + length > size) return std::nullopt;
   return std::span<const std::byte>(segment.outboxArea(slot) + offset, length);
 }
@@ -120,7 +120,8 @@ void Outbox::commit(const Block& block, const Envelope& envelope, std::span<cons
   header.kind = static_cast<std::uint32_t>(envelope.kind);
   if (!payload.empty()) {
     const std::uint64_t at = payloadAt_[block.position() % kOutboxBlocks];
-    std::memcpy(segment_.outboxArea(slot_) + at % segment_.geometry().outboxBytes, payload.data(), payload.size());
+    std::memcpy(segment_.outboxArea(slot_) + inRing(at, segment_.geometry().outboxBytes), payload.data(),
+                payload.size());
   }
   for (const Member& member : addressees) block.owe(member.slot);
   // THE commit of a broadcast: a death before it reaches nobody, a death after it everybody. SYNC: intent.

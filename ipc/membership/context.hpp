@@ -49,7 +49,7 @@ class MemberContext {
   [[nodiscard]] bool isStopping() const noexcept { return stopping_.load(std::memory_order_acquire); }
 
   /// Waits for this process's other threads. ok: taken.
-  [[nodiscard]] Status takeTurn(Turn& turn, Deadline deadline) const {
+  [[nodiscard]] Status takeTurn(Turn& turn, const Deadline& deadline) const {
     Status standingNow = Status::ok;
     const bool taken = turn.take(deadline, [&] { return (standingNow = standing()) == Status::ok; });
     if (taken) return Status::ok;
@@ -79,7 +79,7 @@ class MemberContext {
 
   /// Waits for `ready()` or the end of our standing. ok: ready. Otherwise stopped, evicted or timeout.
   template <class Ready>
-  [[nodiscard]] Status wait(Deadline deadline, Ready ready) const {
+  [[nodiscard]] Status wait(const Deadline& deadline, Ready ready) const {
     Status standingNow = Status::ok;
     bool isReady = false;
     waitUntil(doorbell(), waitPlan(), deadline, [&] {

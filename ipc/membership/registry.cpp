@@ -25,7 +25,7 @@ std::uint64_t monotonicNs() {
 
 }  // namespace
 
-std::optional<Member> Registry::claim(const ShortName& name, Deadline deadline) const {
+std::optional<Member> Registry::claim(const ShortName& name, const Deadline& deadline) const {
   auto nextWake = Clock::now();
   for (;;) {
     SlotsInUse found;
@@ -108,7 +108,7 @@ std::vector<Leaving> Registry::findDead(const Liveness& liveness, bool thorough)
   return dead;
 }
 
-Admission Registry::admit(const MemberContext& context, const ShortName& name, Deadline deadline) const {
+Admission Registry::admit(const MemberContext& context, const ShortName& name, const Deadline& deadline) const {
   // System calls stay outside the lock: a death that happens after this is found by the service threads.
   std::vector<Leaving> dead = findDead(context.liveness, true);
   SlotLock& lock = segment_.control().registryLock;
@@ -143,7 +143,8 @@ Admission Registry::admit(const MemberContext& context, const ShortName& name, D
   return Admission::admitted;
 }
 
-bool Registry::remove(const MemberContext& context, std::span<const Leaving> leaving, Deadline deadline) const {
+bool Registry::remove(const MemberContext& context, std::span<const Leaving> leaving,
+                      const Deadline& deadline) const {
   SlotLock& lock = segment_.control().registryLock;
   if (!holdsLock(lock.lock(context.self, context.liveness, deadline))) return false;
   const SlotLockGuard guard(lock);

@@ -40,17 +40,18 @@ class Registry {
   /// Takes a free slot (phase joining) and writes who we are into it. Waits until the deadline if slots of former
   /// members may still come free. Nothing: every member of the view is dead, so nobody will free one.
   /// @throws Error(groupFull), Error(noSpace).
-  [[nodiscard]] std::optional<Member> claim(const ShortName& name, Deadline deadline) const;
+  [[nodiscard]] std::optional<Member> claim(const ShortName& name, const Deadline& deadline) const;
   /// Gives a claimed slot back that never became active.
   void abandon(Member self) const;
 
   /// Registers `context.self`: numbers it, and installs the founding view or the next one if it is due.
-  [[nodiscard]] Admission admit(const MemberContext& context, const ShortName& name, Deadline deadline) const;
+  [[nodiscard]] Admission admit(const MemberContext& context, const ShortName& name,
+                                const Deadline& deadline) const;
 
   /// Takes `leaving` out of the view, and whoever else is departed but still in it. True if a view was installed
   /// (the caller then runs the clean-up). False also if the lock was not to be had until `deadline` (try again),
   /// and if we are not an active member ourselves: who was evicted decides nothing any more.
-  bool remove(const MemberContext& context, std::span<const Leaving> leaving, Deadline deadline) const;
+  bool remove(const MemberContext& context, std::span<const Leaving> leaving, const Deadline& deadline) const;
 
   /// Active members that are dead by now. Makes system calls if `thorough`.
   [[nodiscard]] std::vector<Leaving> findDead(const Liveness& liveness, bool thorough) const;

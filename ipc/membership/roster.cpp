@@ -21,7 +21,16 @@ std::shared_ptr<const ViewData> Roster::current() {
 void Roster::remember(const ViewData& view) {
   if (names_.size() > kNamesKept) names_.clear();
   for (const auto& entry : view.departures) names_[key({entry.slot, entry.incarnation})] = entry.name;
-  for (const auto& entry : view.members) names_[key({entry.slot, entry.incarnation})] = entry.name;
+  for (const auto& entry : view.members) rememberName({entry.slot, entry.incarnation}, entry.name);
+}
+
+void Roster::rememberName(Member member, const ShortName& name) {
+  names_[key(member)] = name;
+  NameInSlot& newest = newestNames_[member.slot];
+  if (newest.incarnation.load(std::memory_order_relaxed) == member.incarnation) return;
+  newest.incarnation.store(0, std::memory_order_relaxed);
+  storeShared(newest.words.data(), &name, sizeof(name));
+  newest.incarnation.store(member.incarnation, std::memory_order_release);
 }
 
 void Roster::adopt(const ViewData& view) {
@@ -55,10 +64,17 @@ MemberId Roster::idOf(Member member) const {
   return static_cast<MemberId>(word & 0xffffffff) - 1;
 }
 
-ShortName Roster::nameOf(Member member) {
+void Roster::copyName(Member member, ShortName& name) {
+  if (member.slot < kMaxMembers) {
+    const NameInSlot& newest = newestNames_[member.slot];
+    if (newest.incarnation.load(std::memory_order_acquire) == member.incarnation) {
+      loadShared(&name, newest.words.data(), sizeof(name));
+      if (newest.incarnation.load(std::memory_order_relaxed) == member.incarnation) return;
+    }
+  }
   const std::lock_guard guard(mutex_);
   const auto found = names_.find(key(member));
-  return found == names_.end() ? ShortName() : found->second;
+  name = found == names_.end() ? ShortName() : found->second;
 }
 
 }  // namespace ronde::detail

@@ -30,11 +30,12 @@ class Roster {
   /// The id of `member` in the adopted view, or kUnknownId.
   [[nodiscard]] MemberId idOf(Member member) const;
   /// The name of a present or former member; empty if it was never met.
-  [[nodiscard]] ShortName nameOf(Member member);
+  void copyName(Member member, ShortName& name);
 
  private:
   static std::uint64_t key(Member member) { return (std::uint64_t{member.incarnation} << 32) | member.slot; }
   void remember(const ViewData& view);
+  void rememberName(Member member, const ShortName& name);
 
   const Views& views_;
   std::mutex mutex_;
@@ -43,6 +44,12 @@ class Roster {
   // Arrays of words rather than a guarded vector: sendTo looks an id up on every call.
   std::array<std::atomic<std::uint64_t>, kMaxMembers> adoptedById_{};    // key(member), 0 = nobody
   std::array<std::atomic<std::uint64_t>, kMaxMembers> adoptedBySlot_{};  // incarnation << 32 | id + 1
+  // The newest name per slot, read without the mutex (loadShared). `incarnation` is 0 while the name is written.
+  struct NameInSlot {
+    std::atomic<std::uint64_t> incarnation{0};
+    std::array<std::uint64_t, sizeof(ShortName) / 8> words{};
+  };
+  std::array<NameInSlot, kMaxMembers> newestNames_;
   std::atomic<int> adoptedSize_{0};
   std::atomic<std::uint64_t> adoptedNumber_{0};
 };

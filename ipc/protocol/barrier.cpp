@@ -15,7 +15,7 @@ constexpr std::chrono::milliseconds kGiveUpLimit{100};
 /// arrived. Every step leaves a state from which the next holder can go on.
 class OpenState {
  public:
-  OpenState(const MemberContext& context, Deadline deadline)
+  OpenState(const MemberContext& context, const Deadline& deadline)
       : context_(context), state_(context.segment.control().barrier) {
     const LockResult result = state_.lock.lock(context.self, context.liveness, deadline);
     locked_ = holdsLock(result);
@@ -112,7 +112,7 @@ class OpenState {
 
 }  // namespace
 
-Outcome Barrier::synchronize(std::uint32_t n, Deadline deadline) {
+Outcome Barrier::synchronize(std::uint32_t n, const Deadline& deadline) {
   Outcome outcome;
   outcome.status = context_.takeTurn(turn_, deadline);
   if (!outcome.ok()) return outcome;
@@ -146,7 +146,7 @@ Outcome Barrier::synchronize(std::uint32_t n, Deadline deadline) {
   }
 }
 
-Barrier::Arrival Barrier::arrive(std::uint32_t n, const ViewData& view, Deadline deadline) const {
+Barrier::Arrival Barrier::arrive(std::uint32_t n, const ViewData& view, const Deadline& deadline) const {
   OpenState open(context_, deadline);
   if (!open.isLocked()) return {open.refusal(), 0};
   const Status standing = context_.standing();

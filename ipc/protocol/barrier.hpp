@@ -17,7 +17,7 @@ class Barrier {
 
   /// Arrives and waits. n = 0: all members of the current view. Ids in the outcome are those of the view at the
   /// call.
-  [[nodiscard]] Outcome synchronize(std::uint32_t n, Deadline deadline);
+  [[nodiscard]] Outcome synchronize(std::uint32_t n, const Deadline& deadline);
 
   /// Clean-up after a view change: takes back the arrivals of departed members, and fails the round if it cannot
   /// be completed any more. Idempotent; any member may run it. False if the lock was not to be had.
@@ -30,7 +30,7 @@ class Barrier {
     Status status = Status::ok;
     std::uint64_t round = 0;
   };
-  [[nodiscard]] Arrival arrive(std::uint32_t n, const ViewData& view, Deadline deadline) const;
+  [[nodiscard]] Arrival arrive(std::uint32_t n, const ViewData& view, const Deadline& deadline) const;
   /// At the deadline: fails the round for everybody, unless it ended just now.
   void giveUp(std::uint64_t round) const;
   /// Who left since the view that the program looked at last; ids of that view.

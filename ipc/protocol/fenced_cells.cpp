@@ -15,7 +15,7 @@ static_assert(sizeof(Value) == sizeof(CellState::values[0]));
 
 }  // namespace
 
-int FencedCells::open(std::string_view name, std::size_t size, Deadline deadline) const {
+int FencedCells::open(std::string_view name, std::size_t size, const Deadline& deadline) const {
   if (name.empty() || name.size() > kMaxNameLength || name.find('\0') != std::string_view::npos) {
     throw Error(Errc::invalidArgument, "FencedCell: name '" + std::string(name) + "' must have 1 to " +
                                            std::to_string(kMaxNameLength) + " bytes and no NUL");
@@ -46,7 +46,7 @@ int FencedCells::open(std::string_view name, std::size_t size, Deadline deadline
 }
 
 Status FencedCells::write(int index, std::span<const std::byte> value, std::uint64_t fence,
-                          Deadline deadline) const {
+                          const Deadline& deadline) const {
   if (fence > Token::kMaxFence) {
     throw Error(Errc::invalidArgument,
                 "FencedCell: " + std::to_string(fence) + " is no fence number; pass what Section::fence() gave");

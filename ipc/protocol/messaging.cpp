@@ -8,14 +8,24 @@ namespace {
 /// Waits for room end at least this often, to notice a stop or the death of the addressee.
 constexpr std::chrono::milliseconds kRoomSlice{10};
 
+/// The mailbox was full, and its owner is most likely draining it right now. To look for each single cell that
+/// comes free would take the owner's cache line from it each time (measured: both sides at a third of their
+/// speed), so look rarely for a while, until half is free.
+void pauseWhileDrained(const Mailbox& mailbox) {
+  constexpr int kLooks = 32;
+  constexpr int kRelaxPerLook = 64;  // about a microsecond
+  for (int look = 0; look < kLooks && !mailbox.looksHalfEmpty(); ++look) {
+    for (int i = 0; i < kRelaxPerLook; ++i) cpuRelax();
+  }
+}
+
 }  // namespace
 
 template <class Attempt>
-Status Messaging::pushWithRoom(Member to, CellForm form, std::size_t bytes, FullPolicy policy, Deadline deadline,
-                               Attempt attempt) {
-  const Mailbox mailbox = mailboxOf(to);
+Status Messaging::pushWithRoom(const Mailbox& mailbox, CellForm form, std::size_t bytes, FullPolicy policy,
+                               const Deadline& deadline, Attempt attempt) {
   for (;;) {
-    switch (attempt(mailbox)) {
+    switch (attempt()) {
       case PushResult::pushed: return Status::ok;
       case PushResult::refused: {
         const Status standing = context_.standing();
@@ -31,50 +41,56 @@ Status Messaging::pushWithRoom(Member to, CellForm form, std::size_t bytes, Full
     }
     if (policy != FullPolicy::block || deadline.passed()) return Status::full;
     WaitPlan plan = context_.waitPlan();
+    if (plan.spinFirst && plan.mode != WaitMode::block) pauseWhileDrained(mailbox);
     plan.slice = kRoomSlice;
     Status standing = Status::ok;
     waitUntil(mailbox.room(), plan, deadline, [&] {
       standing = context_.standing();
-      return standing != Status::ok || mailbox.looksRoomy(form, bytes) || !context_.isActive(to);
+      return standing != Status::ok || mailbox.looksRoomy(form, bytes) || !context_.isActive(mailbox.owner());
     });
     if (standing != Status::ok) return standing;
   }
 }
 
-Messaging::Sent Messaging::sendTo(std::span<const std::byte> payload, LamportTime stamp, Member to,
-                                  FullPolicy policy, Deadline deadline) {
-  Sent sent;
-  const Envelope envelope{context_.self, Kind::sendTo, stamp, context_.views.number(), nextSequence()};
+Status Messaging::sendTo(std::span<const std::byte> payload, LamportTime stamp, Member to, FullPolicy policy,
+                         const Deadline& deadline, bool& dropped) {
+  Envelope envelope{context_.self, Kind::sendTo, stamp, context_.views.number(), 0};
+  Status status = Status::ok;
   if (payload.size() <= kCarBytes) {
-    sent.outcome.status =
-        pushWithRoom(to, Mailbox::formOf(payload.size()), payload.size(), policy, deadline,
-                     [&](const Mailbox& mailbox) { return mailbox.pushWhole(envelope, payload, deadline); });
-  } else if (to == context_.self) {
-    sent.outcome.status = sendToOurselves(envelope, payload, policy, deadline);
+    const Mailbox mailbox = mailboxOf(to);
+    status = pushWithRoom(mailbox, Mailbox::formOf(payload.size()), payload.size(), policy, deadline,
+                          [&] { return mailbox.pushWhole(envelope, payload, deadline); });
   } else {
-    sent.outcome.status = context_.takeTurn(trains_[to.slot], deadline);
-    if (!sent.outcome.ok()) return sent;
-    const TurnGuard guard(trains_[to.slot]);
-    for (std::size_t offset = 0; offset < payload.size() && sent.outcome.ok(); offset += kCarBytes) {
-      const auto part = payload.subspan(offset, std::min(kCarBytes, payload.size() - offset));
-      const TrainPart where{static_cast<std::uint32_t>(payload.size()), static_cast<std::uint32_t>(offset), 0};
-      // Once begun, a train waits for room in any case: it may be longer than the mailbox.
-      sent.outcome.status =
-          pushWithRoom(to, CellForm::car, part.size(), offset == 0 ? policy : FullPolicy::block, deadline,
-                       [&](const Mailbox& mailbox) { return mailbox.pushCar(envelope, part, where, deadline); });
-    }
+    envelope.sequence = nextSequence();
+    status = to == context_.self ? sendToOurselves(envelope, payload, policy, deadline)
+                                 : sendTrain(envelope, payload, to, policy, deadline);
   }
-  if (sent.outcome.ok()) sent.handedOver = 1;
-  if (sent.outcome.status == Status::full) mailboxOf(to).countRefused();
-  if (sent.outcome.status == Status::full && policy == FullPolicy::drop) {
-    sent.outcome.status = Status::ok;
-    sent.dropped = 1;
+  if (status != Status::full) return status;
+  mailboxOf(to).countRefused();
+  if (policy != FullPolicy::drop) return status;
+  dropped_.fetch_add(1, std::memory_order_relaxed);
+  dropped = true;
+  return Status::ok;
+}
+
+Status Messaging::sendTrain(const Envelope& envelope, std::span<const std::byte> payload, Member to,
+                            FullPolicy policy, const Deadline& deadline) {
+  Status status = context_.takeTurn(trains_[to.slot], deadline);
+  if (status != Status::ok) return status;
+  const TurnGuard guard(trains_[to.slot]);
+  const Mailbox mailbox = mailboxOf(to);
+  for (std::size_t offset = 0; offset < payload.size() && status == Status::ok; offset += kCarBytes) {
+    const auto part = payload.subspan(offset, std::min(kCarBytes, payload.size() - offset));
+    const TrainPart where{static_cast<std::uint32_t>(payload.size()), static_cast<std::uint32_t>(offset), 0};
+    // Once begun, a train waits for room in any case: it may be longer than the mailbox.
+    status = pushWithRoom(mailbox, CellForm::car, part.size(), offset == 0 ? policy : FullPolicy::block, deadline,
+                          [&] { return mailbox.pushCar(envelope, part, where, deadline); });
   }
-  return sent;
+  return status;
 }
 
 Status Messaging::sendToOurselves(const Envelope& envelope, std::span<const std::byte> payload, FullPolicy policy,
-                                  Deadline deadline) {
+                                  const Deadline& deadline) {
   const auto length = static_cast<std::uint32_t>(payload.size());
   Status refusal = Status::ok;
   const auto block = allocateBlock(length, policy, deadline, refusal);
@@ -86,18 +102,18 @@ Status Messaging::sendToOurselves(const Envelope& envelope, std::span<const std:
   return status;
 }
 
-Messaging::Sent Messaging::sendToAll(std::span<const std::byte> payload, LamportTime stamp, Kind kind,
-                                     FullPolicy policy, Deadline deadline) {
-  Sent sent;
-  sent.outcome.status = context_.takeTurn(broadcasts_, deadline);
-  if (!sent.outcome.ok()) return sent;
+Outcome Messaging::sendToAll(std::span<const std::byte> payload, LamportTime stamp, Kind kind, FullPolicy policy,
+                             const Deadline& deadline) {
+  Outcome outcome;
+  outcome.status = context_.takeTurn(broadcasts_, deadline);
+  if (!outcome.ok()) return outcome;
   const TurnGuard guard(broadcasts_);
   const auto view = roster_.current();
   if (!view) {
-    sent.outcome.status = Status::segmentCorrupt;
-    return sent;
+    outcome.status = Status::segmentCorrupt;
+    return outcome;
   }
-  sent.outcome.view = view->number;
+  outcome.view = view->number;
 
   targets_.clear();
   addressees_.clear();
@@ -108,52 +124,50 @@ Messaging::Sent Messaging::sendToAll(std::span<const std::byte> payload, Lamport
     targets_.push_back({member, static_cast<MemberId>(id)});
     addressees_.push_back(member);
   }
-  if (targets_.empty()) return sent;
+  if (targets_.empty()) return outcome;
 
   const auto length = static_cast<std::uint32_t>(payload.size());
-  const auto block = allocateBlock(length, policy, deadline, sent.outcome.status);
+  const auto block = allocateBlock(length, policy, deadline, outcome.status);
   if (!block) {
-    insertSlotsInTheWay(*view, sent.outcome.missing);
-    if (sent.outcome.status == Status::full && policy == FullPolicy::drop) {
-      sent.outcome.status = Status::ok;
-      sent.dropped = targets_.size();
+    insertSlotsInTheWay(*view, outcome.missing);
+    if (outcome.status == Status::full && policy == FullPolicy::drop) {
+      outcome.status = Status::ok;
+      dropped_.fetch_add(targets_.size(), std::memory_order_relaxed);
     }
-    return sent;
+    return outcome;
   }
   const Envelope envelope{context_.self, kind, stamp, view->number, nextSequence()};
   outbox_.commit(*block, envelope, payload, addressees_);
 
   const bool byValue = payload.size() <= kInlineBroadcast;
   const auto deliver = [&](const Target& target, FullPolicy how) {
-    const Status status =
-        byValue
-            ? pushWithRoom(target.member, Mailbox::formOf(length), length, how, deadline,
-                           [&](const Mailbox& mailbox) { return mailbox.pushWhole(envelope, payload, deadline); })
-            : pushReference(envelope, *block, length, target.member, how, deadline);
+    const Mailbox mailbox = mailboxOf(target.member);
+    const Status status = byValue ? pushWithRoom(mailbox, Mailbox::formOf(length), length, how, deadline,
+                                                 [&] { return mailbox.pushWhole(envelope, payload, deadline); })
+                                  : pushReference(envelope, *block, length, target.member, how, deadline);
     if (status == Status::ok) {
       // Whoever finishes this broadcast for us after a death up to here hands it over once more; receivers know.
       if (byValue) block->settle(target.member.slot, Share::taken);
-      sent.outcome.acknowledged.insert(target.id);
-      ++sent.handedOver;
+      outcome.acknowledged.insert(target.id);
     }
     return status;
   };
   const auto giveUp = [&](const Target& target, Status why) {
     // Once we are out, the others deliver it for us, to all or (not committed in time) to none.
     if (!context_.isActive(context_.self)) {
-      sent.outcome.missing.insert(target.id);
-      sent.outcome.status = Status::evicted;
+      outcome.missing.insert(target.id);
+      outcome.status = Status::evicted;
       return;
     }
     block->settle(target.member.slot, Share::withdrawn);
     if (why == Status::full) mailboxOf(target.member).countRefused();
     if (why == Status::staleView) {
-      sent.outcome.failed.insert(target.id);
+      outcome.failed.insert(target.id);
     } else if (why == Status::full && policy == FullPolicy::drop) {
-      ++sent.dropped;
+      dropped_.fetch_add(1, std::memory_order_relaxed);
     } else {
-      sent.outcome.missing.insert(target.id);
-      sent.outcome.status = why;
+      outcome.missing.insert(target.id);
+      outcome.status = why;
     }
   };
   // First everybody who has room, so that a full mailbox delays nobody else's copy; then the others.
@@ -170,7 +184,7 @@ Messaging::Sent Messaging::sendToAll(std::span<const std::byte> payload, Lamport
     if (status != Status::ok) giveUp(target, status);
   }
   Outbox::finish(*block);
-  return sent;
+  return outcome;
 }
 
 void Messaging::insertSlotsInTheWay(const ViewData& view, IdSet& ids) {
@@ -181,7 +195,7 @@ void Messaging::insertSlotsInTheWay(const ViewData& view, IdSet& ids) {
   }
 }
 
-std::optional<Block> Messaging::allocateBlock(std::uint32_t length, FullPolicy policy, Deadline deadline,
+std::optional<Block> Messaging::allocateBlock(std::uint32_t length, FullPolicy policy, const Deadline& deadline,
                                               Status& refusal) {
   auto block = outbox_.allocate(length);
   if (block) return block;
@@ -199,10 +213,19 @@ std::optional<Block> Messaging::allocateBlock(std::uint32_t length, FullPolicy p
 }
 
 Status Messaging::pushReference(const Envelope& envelope, const Block& block, std::uint32_t length, Member to,
-                                FullPolicy policy, Deadline deadline) {
-  return pushWithRoom(to, CellForm::reference, 0, policy, deadline, [&](const Mailbox& mailbox) {
-    return mailbox.pushReference(envelope, block.position(), length, deadline);
-  });
+                                FullPolicy policy, const Deadline& deadline) {
+  // A synchronous message counts as sent when it was taken.
+  const bool isSync = envelope.kind == Kind::sendToSync || envelope.kind == Kind::broadcastSync;
+  const Mailbox mailbox(context_.segment, to, context_.self, context_.liveness,
+                        isSync ? nullptr : &pushed_[to.slot]);
+  return pushWithRoom(mailbox, CellForm::reference, 0, policy, deadline,
+                      [&] { return mailbox.pushReference(envelope, block.position(), length, deadline); });
+}
+
+std::uint64_t Messaging::pushed() const noexcept {
+  std::uint64_t sum = 0;
+  for (const Word64& count : pushed_) sum += count.load(std::memory_order_relaxed);
+  return sum;
 }
 
 bool Messaging::isGoneForGood(Member member) const {
@@ -221,13 +244,19 @@ bool Messaging::isGoneForGood(Member member) const {
   return !onItsWay;
 }
 
-Status Messaging::receive(const Wanted& wanted, Sink& sink, Deadline deadline, Taken& taken) {
+Status Messaging::receive(const Wanted& wanted, Sink& sink, const Deadline& deadline, Taken& taken) {
+  const Status status = tryReceiving(wanted, sink, deadline, taken);
+  if (status != Status::ok) inbox_.leave(sink);
+  return status;
+}
+
+Status Messaging::tryReceiving(const Wanted& wanted, Sink& sink, const Deadline& deadline, Taken& taken) {
   for (bool again = false;; again = true) {
     // Asked before looking, so that what came before the departure is found by the look.
     const bool gone = !wanted.anything && isGoneForGood(wanted.from);
-    taken = inbox_.take(wanted, sink);
-    if (taken.status == TakeStatus::corrupt) return Status::mailboxCorrupt;
-    if (taken.status == TakeStatus::taken) {
+    const TakeStatus result = inbox_.take(wanted, sink, taken);
+    if (result == TakeStatus::corrupt) return Status::mailboxCorrupt;
+    if (result == TakeStatus::taken) {
       // A read-modify-write lies between giving back and this look at the sender's sleepers.
       if (taken.byReference) context_.ring(taken.envelope.sender.slot);
       return Status::ok;

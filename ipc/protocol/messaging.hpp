@@ -23,25 +23,24 @@ class Messaging {
         roster_(roster),
         outbox_(outbox),
         inbox_(inbox),
-        trains_(context.segment.geometry().capacity) {}
+        trains_(context.segment.geometry().capacity),
+        pushed_(context.segment.geometry().capacity) {}
 
-  struct Sent {
-    Outcome outcome;
-    std::uint64_t handedOver = 0;  ///< addressees that have it
-    std::uint64_t dropped = 0;
-  };
-
-  /// One message to one member: whole in its mailbox, or not at all. Outcome sets are left to the caller.
-  [[nodiscard]] Sent sendTo(std::span<const std::byte> payload, LamportTime stamp, Member to, FullPolicy policy,
-                            Deadline deadline);
+  /// One message to one member: whole in its mailbox, or not at all. ok with `dropped` set: FullPolicy::drop.
+  [[nodiscard]] Status sendTo(std::span<const std::byte> payload, LamportTime stamp, Member to, FullPolicy policy,
+                              const Deadline& deadline, bool& dropped);
 
   /// One message to all members of the current view, with or without ourselves: to all survivors or none (P5).
-  [[nodiscard]] Sent sendToAll(std::span<const std::byte> payload, LamportTime stamp, Kind kind, FullPolicy policy,
-                               Deadline deadline);
+  [[nodiscard]] Outcome sendToAll(std::span<const std::byte> payload, LamportTime stamp, Kind kind,
+                                  FullPolicy policy, const Deadline& deadline);
 
   /// Waits for a wanted message. `from` in `wanted` that departs ends the wait with peerFailed, once everything it
   /// had committed is here.
-  [[nodiscard]] Status receive(const Wanted& wanted, Sink& sink, Deadline deadline, Taken& taken);
+  [[nodiscard]] Status receive(const Wanted& wanted, Sink& sink, const Deadline& deadline, Taken& taken);
+
+  /// Messages that this process put into mailboxes, one per addressee, and those it dropped.
+  [[nodiscard]] std::uint64_t pushed() const noexcept;
+  [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_.load(std::memory_order_relaxed); }
 
   /// For the synchronous calls: a number for the next message.
   [[nodiscard]] std::uint64_t nextSequence() noexcept {
@@ -49,24 +48,27 @@ class Messaging {
   }
 
   /// A block of the outbox, waiting for room until the deadline. Nothing: `refusal` says why.
-  [[nodiscard]] std::optional<Block> allocateBlock(std::uint32_t length, FullPolicy policy, Deadline deadline,
-                                                   Status& refusal);
+  [[nodiscard]] std::optional<Block> allocateBlock(std::uint32_t length, FullPolicy policy,
+                                                   const Deadline& deadline, Status& refusal);
   /// Pushes a reference to `block`, waiting for room until the deadline. ok, full, staleView, stopped, …
   [[nodiscard]] Status pushReference(const Envelope& envelope, const Block& block, std::uint32_t length, Member to,
-                                     FullPolicy policy, Deadline deadline);
+                                     FullPolicy policy, const Deadline& deadline);
   /// The ids of those whose unread messages fill the outbox.
   void insertSlotsInTheWay(const ViewData& view, IdSet& ids);
 
  private:
   template <class Attempt>
-  [[nodiscard]] Status pushWithRoom(Member to, CellForm form, std::size_t bytes, FullPolicy policy,
-                                    Deadline deadline, Attempt attempt);
+  [[nodiscard]] Status pushWithRoom(const Mailbox& mailbox, CellForm form, std::size_t bytes, FullPolicy policy,
+                                    const Deadline& deadline, Attempt attempt);
+  [[nodiscard]] Status sendTrain(const Envelope& envelope, std::span<const std::byte> payload, Member to,
+                                 FullPolicy policy, const Deadline& deadline);
+  [[nodiscard]] Status tryReceiving(const Wanted& wanted, Sink& sink, const Deadline& deadline, Taken& taken);
   /// A message to ourselves that fills more than one record: nobody would take the first part while we push the
   /// next, so it lies in our outbox, as a broadcast does.
   [[nodiscard]] Status sendToOurselves(const Envelope& envelope, std::span<const std::byte> payload,
-                                       FullPolicy policy, Deadline deadline);
-  [[nodiscard]] Mailbox mailboxOf(Member member) const {
-    return {context_.segment, member, context_.self, context_.liveness};
+                                       FullPolicy policy, const Deadline& deadline);
+  [[nodiscard]] Mailbox mailboxOf(Member member) {
+    return {context_.segment, member, context_.self, context_.liveness, &pushed_[member.slot]};
   }
   /// True once nothing more can come from `member`.
   [[nodiscard]] bool isGoneForGood(Member member) const;
@@ -76,7 +78,9 @@ class Messaging {
   Outbox& outbox_;
   Inbox& inbox_;
   std::atomic<std::uint64_t> sequence_{0};
-  std::vector<Turn> trains_;  ///< per addressee: parts of two trains must not mix
+  std::atomic<std::uint64_t> dropped_{0};
+  std::vector<Turn> trains_;    ///< per addressee: parts of two trains must not mix
+  std::vector<Word64> pushed_;  ///< per addressee, each protected by its mailbox's lock
 
   Turn broadcasts_;  ///< one at a time: receivers rely on ascending sequences; protects the lists below
   struct Target {

@@ -2,8 +2,8 @@
 
 namespace ronde::detail {
 
-Outcome Rendezvous::sendToSync(std::span<const std::byte> payload, LamportTime stamp, Member to, Deadline deadline,
-                               const OnShare& onShare) {
+Outcome Rendezvous::sendToSync(std::span<const std::byte> payload, LamportTime stamp, Member to,
+                               const Deadline& deadline, const OnShare& onShare) {
   const auto view = roster_.current();
   if (!view) return {Status::segmentCorrupt, 0, {}, {}, {}};
   if (!view->contains(to)) return {Status::peerFailed, view->number, {}, {}, {}};
@@ -11,7 +11,7 @@ Outcome Rendezvous::sendToSync(std::span<const std::byte> payload, LamportTime s
   return send(payload, stamp, Kind::sendToSync, view->number, addressees, deadline, onShare);
 }
 
-Outcome Rendezvous::broadcastSync(std::span<const std::byte> payload, LamportTime stamp, Deadline deadline,
+Outcome Rendezvous::broadcastSync(std::span<const std::byte> payload, LamportTime stamp, const Deadline& deadline,
                                   const OnShare& onShare) {
   const auto view = roster_.current();
   if (!view) return {Status::segmentCorrupt, 0, {}, {}, {}};
@@ -24,7 +24,7 @@ Outcome Rendezvous::broadcastSync(std::span<const std::byte> payload, LamportTim
 }
 
 Outcome Rendezvous::send(std::span<const std::byte> payload, LamportTime stamp, Kind kind, std::uint64_t view,
-                         std::vector<Addressee>& addressees, Deadline deadline, const OnShare& onShare) {
+                         std::vector<Addressee>& addressees, const Deadline& deadline, const OnShare& onShare) {
   Outcome outcome;
   outcome.view = view;
   std::vector<Member> members;
@@ -70,7 +70,7 @@ Outcome Rendezvous::send(std::span<const std::byte> payload, LamportTime stamp, 
 }
 
 Status Rendezvous::push(const Block& block, const Envelope& envelope, std::uint32_t length,
-                        std::vector<Addressee>& addressees, Deadline deadline) {
+                        std::vector<Addressee>& addressees, const Deadline& deadline) {
   Status trouble = Status::ok;
   // First everybody who has room, so that a full mailbox delays nobody else's copy; then the others.
   for (const FullPolicy policy : {FullPolicy::fail, FullPolicy::block}) {
@@ -88,7 +88,7 @@ Status Rendezvous::push(const Block& block, const Envelope& envelope, std::uint3
 }
 
 bool Rendezvous::settleKnown(const Block& block, std::vector<Addressee>& addressees, Outcome& outcome,
-                             const OnShare& onShare) const {
+                             const OnShare& onShare) {
   bool all = true;
   for (Addressee& addressee : addressees) {
     if (addressee.settled) continue;
@@ -102,6 +102,7 @@ bool Rendezvous::settleKnown(const Block& block, std::vector<Addressee>& address
     if (share == Share::claimed || share == Share::taken) {
       addressee.settled = true;
       outcome.acknowledged.insert(addressee.id);
+      acknowledged_.fetch_add(1, std::memory_order_relaxed);
       onShare(addressee.member, addressee.id, true);
     } else if (departed) {
       addressee.settled = true;

@@ -19,11 +19,16 @@ class Rendezvous {
   using OnShare = std::function<void(Member member, MemberId id, bool acknowledged)>;
 
   /// To one member of the current view. peerFailed if it departs first.
-  Outcome sendToSync(std::span<const std::byte> payload, LamportTime stamp, Member to, Deadline deadline,
+  Outcome sendToSync(std::span<const std::byte> payload, LamportTime stamp, Member to, const Deadline& deadline,
                      const OnShare& onShare);
   /// To every other member of the current view. ok if all that stayed took it.
-  Outcome broadcastSync(std::span<const std::byte> payload, LamportTime stamp, Deadline deadline,
+  Outcome broadcastSync(std::span<const std::byte> payload, LamportTime stamp, const Deadline& deadline,
                         const OnShare& onShare);
+
+  /// Synchronous messages of ours that were taken, one per addressee.
+  [[nodiscard]] std::uint64_t acknowledged() const noexcept {
+    return acknowledged_.load(std::memory_order_relaxed);
+  }
 
  private:
   struct Addressee {
@@ -33,18 +38,19 @@ class Rendezvous {
     bool settled = false;  ///< its fate is in the outcome
   };
   Outcome send(std::span<const std::byte> payload, LamportTime stamp, Kind kind, std::uint64_t view,
-               std::vector<Addressee>& addressees, Deadline deadline, const OnShare& onShare);
+               std::vector<Addressee>& addressees, const Deadline& deadline, const OnShare& onShare);
   /// Puts the reference into everybody's mailbox. ok, or why somebody has none.
   [[nodiscard]] Status push(const Block& block, const Envelope& envelope, std::uint32_t length,
-                            std::vector<Addressee>& addressees, Deadline deadline);
+                            std::vector<Addressee>& addressees, const Deadline& deadline);
   /// Notes every addressee whose fate is decided by now. True if all are.
   bool settleKnown(const Block& block, std::vector<Addressee>& addressees, Outcome& outcome,
-                   const OnShare& onShare) const;
+                   const OnShare& onShare);
 
   const MemberContext& context_;
   Roster& roster_;
   Outbox& outbox_;
   Messaging& messaging_;
+  std::atomic<std::uint64_t> acknowledged_{0};
 };
 
 }  // namespace ronde::detail

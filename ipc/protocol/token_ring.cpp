@@ -3,12 +3,13 @@
 #include <algorithm>
 
 namespace ronde::detail {
+
 TokenRing::Grant TokenRing::entered(const Grant& grant) {
-  heldFence_.store(grant.fence, std::memory_order_release);
+  heldFence_.store(grant.fence, std::memory_order_seq_cst);
   return grant;
 }
 
-TokenRing::Grant TokenRing::request(Deadline deadline) {
+TokenRing::Grant TokenRing::request(const Deadline& deadline) {
   Grant grant;
   grant.status = context_.takeTurn(turn_, deadline);
   if (grant.status != Status::ok) return grant;
@@ -36,7 +37,14 @@ TokenRing::Grant TokenRing::request(Deadline deadline) {
 TokenRing::Grant TokenRing::tryRequest() {
   Grant grant;
   if (!turn_.tryTake()) return {Status::empty, 0, 0, false};
-  if (tryEnter(grant)) return entered(grant);
+  if (tryEnter(grant)) {
+    entered(grant);
+    const Status standing = context_.standing();
+    if (standing == Status::ok) return grant;
+    // stop() in another thread may have looked for a held section just before.
+    static_cast<void>(release(grant.fence));
+    return {standing, 0, 0, false};
+  }
   turn_.giveBack();
   const Status standing = context_.standing();
   return {standing == Status::ok ? Status::empty : standing, 0, 0, false};
@@ -75,18 +83,26 @@ std::optional<Token> TokenRing::withdraw() {
   }
 }
 
-std::uint32_t TokenRing::successor(const ViewData& view, bool& wanting) const {
-  const std::size_t size = view.members.size();
-  const auto self = static_cast<std::size_t>(std::max(0, view.idOf(context_.self)));
+bool TokenRing::lookAtRing() {
+  if (ring_ && ring_->number == context_.views.number()) return true;
+  ring_ = roster_.current();
+  if (!ring_) return false;
+  place_ = static_cast<std::size_t>(std::max(0, ring_->idOf(context_.self)));
+  return true;
+}
+
+std::uint32_t TokenRing::successor(bool& wanting) const {
+  const std::size_t size = ring_->members.size();
   for (std::size_t step = 1; step < size; ++step) {
-    const Member next = view.memberAt((self + step) % size);
+    const std::size_t at = place_ + step;
+    const Member next = ring_->memberAt(at < size ? at : at - size);
     if (wants(next.slot).load(std::memory_order_seq_cst) != 0 && context_.isActive(next)) {
       wanting = true;
       return next.slot;
     }
   }
   wanting = false;
-  return size == 0 ? context_.self.slot : view.members[(self + 1) % size].slot;
+  return size == 0 ? context_.self.slot : ring_->members[(place_ + 1) % size].slot;
 }
 
 TokenRing::Handover TokenRing::release(std::uint64_t fence) {
@@ -102,26 +118,27 @@ TokenRing::Handover TokenRing::release(std::uint64_t fence) {
       turn_.giveBack();
       return {Status::evicted, 0};
     }
-    const auto view = roster_.current();
-    if (!view) {
+    if (!lookAtRing()) {
       turn_.giveBack();
       return {Status::segmentCorrupt, 0};
     }
     bool wanting = false;
-    const std::uint32_t next = successor(*view, wanting);
+    const std::uint32_t next = successor(wanting);
     const Token passed{wanting ? fence + 1 : fence, token.repair, wanting, next + 1};
-    context_.segment.slot(next).tokenFrom.store(context_.self.slot + 1, std::memory_order_relaxed);
+    Word& tokenFrom = context_.segment.slot(next).tokenFrom;
+    if (tokenFrom.load(std::memory_order_relaxed) != context_.self.slot + 1) {
+      tokenFrom.store(context_.self.slot + 1, std::memory_order_relaxed);
+    }
     if (!word().compare_exchange_strong(seen, passed.pack(), std::memory_order_seq_cst)) continue;
-    turn_.giveBack();
     if (wanting) {
       context_.ring(next);
     } else {
       // Who announced its wish after our scan and saw the token held sleeps now. SYNC: token-wants.
-      for (std::size_t id = 0; id < view->members.size(); ++id) {
-        const std::uint32_t slot = view->members[id].slot;
-        if (wants(slot).load(std::memory_order_seq_cst) != 0) context_.ring(slot);
+      for (const ViewEntry& entry : ring_->members) {
+        if (wants(entry.slot).load(std::memory_order_seq_cst) != 0) context_.ring(entry.slot);
       }
     }
+    turn_.giveBack();
     return {Status::ok, next};
   }
 }

@@ -28,7 +28,7 @@ class TokenRing {
     bool handed = false;         ///< given to us while we waited, rather than taken from the reserve
   };
   /// Enters, waiting for the token until the deadline.
-  [[nodiscard]] Grant request(Deadline deadline);
+  [[nodiscard]] Grant request(const Deadline& deadline);
   /// Enters if the token is in reserve; otherwise `empty`.
   [[nodiscard]] Grant tryRequest();
 
@@ -60,13 +60,18 @@ class TokenRing {
   /// Gives up waiting so that no hand-over to us can still succeed, or returns the token that was handed to us
   /// before that. Decided on one reading of the word: by a second one the token may be somebody else's.
   [[nodiscard]] std::optional<Token> withdraw();
+  /// Makes `ring_` the current view. False if the segment holds garbage.
+  [[nodiscard]] bool lookAtRing();
   /// The next member after us along the ring that wants the token, or else simply the next; ourselves if alone.
-  [[nodiscard]] std::uint32_t successor(const ViewData& view, bool& wanting) const;
+  [[nodiscard]] std::uint32_t successor(bool& wanting) const;
 
   const MemberContext& context_;
   Roster& roster_;
   Turn turn_;  ///< from request to release, which may be calls of different threads
   std::atomic<std::uint64_t> heldFence_{0};
+  // The view that release() saw last, and our id in it. Used by whoever has the turn and set heldFence_ to 0.
+  std::shared_ptr<const ViewData> ring_;
+  std::size_t place_ = 0;
 };
 
 }  // namespace ronde::detail

@@ -4,13 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <vector>
 
 namespace ronde::detail {
 namespace {
-
-std::atomic<std::uint64_t> generation{0};
 
 // Never destroyed: a child may fork during exit.
 std::recursive_mutex& mutex() {
@@ -27,15 +24,13 @@ void installHandlers() {
                                               [] {
                                                 for (const int fd : descriptors()) close(fd);
                                                 descriptors().clear();
-                                                generation.fetch_add(1, std::memory_order_relaxed);
+                                                forks.fetch_add(1, std::memory_order_relaxed);
                                                 mutex().unlock();
                                               });
   static_cast<void>(installed);
 }
 
 }  // namespace
-
-std::uint64_t forkGeneration() noexcept { return generation.load(std::memory_order_relaxed); }
 
 ForkPause::ForkPause() : guard_((installHandlers(), mutex())) {}
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 
@@ -8,8 +9,10 @@
 // alive.
 namespace ronde::detail {
 
+inline std::atomic<std::uint64_t> forks{0};
+
 /// Counts the forks that lead to this process. A communicator remembers the value it was made under.
-[[nodiscard]] std::uint64_t forkGeneration() noexcept;
+[[nodiscard]] inline std::uint64_t forkGeneration() noexcept { return forks.load(std::memory_order_relaxed); }
 
 /// While one exists, fork() in another thread waits: a descriptor that is opened and registered under one is never
 /// inherited unregistered. Also guards what the process keeps about its segments.

@@ -35,25 +35,4 @@ std::uint64_t checksum(const void* bytes, std::size_t size) noexcept {
   return hash;
 }
 
-namespace {
-
-// The structures copied here hold words of several types.
-using AliasWord [[gnu::may_alias]] = std::uint64_t;
-
-}  // namespace
-
-void loadShared(void* to, const void* sharedFrom, std::size_t size) noexcept {
-  auto* target = static_cast<AliasWord*>(to);
-  const auto* source = static_cast<const AliasWord*>(sharedFrom);
-  // Acquire: the caller's version check must not move in front of the copies.
-  for (std::size_t i = 0; i < size / 8; ++i) target[i] = __atomic_load_n(source + i, __ATOMIC_ACQUIRE);
-}
-
-void storeShared(void* sharedTo, const void* from, std::size_t size) noexcept {
-  auto* target = static_cast<AliasWord*>(sharedTo);
-  const auto* source = static_cast<const AliasWord*>(from);
-  // Release: no word may become visible before the version that allowed overwriting it.
-  for (std::size_t i = 0; i < size / 8; ++i) __atomic_store_n(target + i, source[i], __ATOMIC_RELEASE);
-}
-
 }  // namespace ronde::detail

@@ -94,7 +94,7 @@ void refuseUnknown(const std::string& path) {
 
 }  // namespace
 
-std::unique_ptr<Segment> Segment::joinOrCreate(const Options& options, Deadline deadline) {
+std::unique_ptr<Segment> Segment::joinOrCreate(const Options& options, const Deadline& deadline) {
   // Each try ends in a joined segment, or in a reason to look at the name again.
   for (int tries = 0;; ++tries) {
     if (auto segment = tryJoinOrCreate(options, tries < kCourteousTries)) return segment;
@@ -146,6 +146,8 @@ Segment::Segment(std::unique_ptr<File> file, std::shared_ptr<Mapping> mapping, c
       base_(mapping_->base()),
       path_(path),
       geometry_(Geometry::of(header)),
+      blocksAt_(geometry_.blocksAt()),
+      blockBytes_(geometry_.blockBytes()),
       heartbeatInterval_(header.heartbeatIntervalNs),
       heartbeatTimeout_(header.heartbeatTimeoutNs),
       silencePolicy_(static_cast<SilencePolicy>(header.silencePolicy)),

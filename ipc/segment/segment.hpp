@@ -21,7 +21,7 @@ class Segment {
   /// also one of another version.
   /// @throws Error(refusedSegment, incompatibleSegment, corruptSegment, noSpace, system);
   /// Error(registrationTimeout) if the name keeps changing until `deadline`.
-  static std::unique_ptr<Segment> joinOrCreate(const Options& options, Deadline deadline);
+  static std::unique_ptr<Segment> joinOrCreate(const Options& options, const Deadline& deadline);
 
   /// Maps an existing segment for reading only; it takes no part in anything. Null if there is none.
   static std::unique_ptr<Segment> openForReading(const std::string& group);
@@ -46,19 +46,16 @@ class Segment {
   [[nodiscard]] SlotTableState& slot(std::uint32_t index) const {
     return at<SlotTableState>(Geometry::kSlotsAt)[index];
   }
-  [[nodiscard]] MailboxState& mailbox(std::uint32_t slot) const {
-    return *at<MailboxState>(geometry_.blockAt(slot));
-  }
+  [[nodiscard]] MailboxState& mailbox(std::uint32_t slot) const { return *at<MailboxState>(blockAt(slot)); }
   [[nodiscard]] MailCell* mailCells(std::uint32_t slot) const {
-    return at<MailCell>(geometry_.blockAt(slot) + sizeof(MailboxState));
+    return at<MailCell>(blockAt(slot) + sizeof(MailboxState));
   }
   [[nodiscard]] std::byte* mailArea(std::uint32_t slot) const {
-    return at<std::byte>(geometry_.blockAt(slot) + sizeof(MailboxState) +
-                         geometry_.mailboxMessages * sizeof(MailCell));
+    return at<std::byte>(blockAt(slot) + sizeof(MailboxState) + geometry_.mailboxMessages * sizeof(MailCell));
   }
   [[nodiscard]] OutboxState& outbox(std::uint32_t slot) const {
-    return *at<OutboxState>(geometry_.blockAt(slot) + sizeof(MailboxState) +
-                            geometry_.mailboxMessages * sizeof(MailCell) + geometry_.mailboxBytes);
+    return *at<OutboxState>(blockAt(slot) + sizeof(MailboxState) + geometry_.mailboxMessages * sizeof(MailCell) +
+                            geometry_.mailboxBytes);
   }
   [[nodiscard]] std::byte* outboxBlock(std::uint32_t slot, std::uint64_t position) const {
     return reinterpret_cast<std::byte*>(&outbox(slot)) + sizeof(OutboxState) +
@@ -91,6 +88,7 @@ class Segment {
   static std::unique_ptr<Segment> tryJoinOrCreate(const Options& options, bool patient);
   Segment(std::unique_ptr<File> file, std::shared_ptr<Mapping> mapping, const SegmentHeader& header,
           const std::string& path, bool readOnly);
+  [[nodiscard]] std::size_t blockAt(std::uint32_t slot) const { return blocksAt_ + slot * blockBytes_; }
   template <class T>
   [[nodiscard]] T* at(std::size_t offset) const {
     return reinterpret_cast<T*>(base_ + offset);
@@ -101,6 +99,8 @@ class Segment {
   std::byte* base_;
   std::string path_;
   Geometry geometry_;
+  std::size_t blocksAt_;  // computed once
+  std::size_t blockBytes_;
   std::chrono::nanoseconds heartbeatInterval_;
   std::chrono::nanoseconds heartbeatTimeout_;
   SilencePolicy silencePolicy_;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "ipc/failure.hpp"
@@ -59,7 +60,7 @@ SegmentHeader describe(const Options& options) {
   header.capacity = static_cast<std::uint32_t>(
       options.capacity > 0 ? options.capacity : std::min(kMaxMembers, std::max(16, 2 * options.expected)));
   header.mailboxMessages = static_cast<std::uint32_t>(options.mailboxMessages);
-  header.mailboxBytes = (options.mailboxBytes + kPage - 1) / kPage * kPage;
+  header.mailboxBytes = std::bit_ceil(options.mailboxBytes);
   header.maxMessage = options.maxMessage;
   header.silencePolicy = static_cast<std::uint32_t>(options.onSilent);
   header.heartbeatIntervalNs =
@@ -70,7 +71,7 @@ SegmentHeader describe(const Options& options) {
   header.creatorUid = geteuid();
   header.group = ShortName(options.group);
 
-  header.outboxBytes = std::max<std::uint64_t>(64 * 1024, (header.maxMessage + kPage - 1) / kPage * kPage);
+  header.outboxBytes = std::max<std::uint64_t>(64 * 1024, std::bit_ceil(options.maxMessage));
   header.segmentBytes = Geometry::of(header).segmentBytes();
   header.checksum = checksum(&header, offsetof(SegmentHeader, checksum));
   return header;
@@ -148,7 +149,8 @@ std::optional<SegmentHeader> readHeader(int fd, const std::string& path) {
   fstat(fd, &info);
   const bool intact = header.checksum == checksum(&header, offsetof(SegmentHeader, checksum)) &&
                       header.headerBytes == sizeof(SegmentHeader) && header.capacity >= 1 &&
-                      header.capacity <= kMaxMembers &&
+                      std::has_single_bit(header.mailboxBytes) && std::has_single_bit(header.outboxBytes) &&
+                      std::has_single_bit(header.mailboxMessages) && header.capacity <= kMaxMembers &&
                       header.segmentBytes == Geometry::of(header).segmentBytes() &&
                       static_cast<std::uint64_t>(info.st_size) == header.segmentBytes;
   if (!intact) {

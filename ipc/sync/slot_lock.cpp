@@ -38,7 +38,7 @@ LockResult SlotLock::takeOver(std::uint32_t seen, Member self, OwnerOracle& orac
              : LockResult::timeout;
 }
 
-LockResult SlotLock::lockSlow(Member self, OwnerOracle& oracle, Deadline deadline) noexcept {
+LockResult SlotLock::lockSlow(Member self, OwnerOracle& oracle, const Deadline& deadline) noexcept {
   const Clock::time_point start = Clock::now();
   // Critical sections are tens of nanoseconds: the owner is most likely running, or was preempted and needs the
   // core.

@@ -54,7 +54,7 @@ class SlotLock {
  public:
   /// Waits for the lock until `deadline`, or until the oracle says that we may not wait. Asks the oracle about the
   /// owner after each slice of waiting.
-  LockResult lock(Member self, OwnerOracle& oracle, Deadline deadline) noexcept {
+  LockResult lock(Member self, OwnerOracle& oracle, const Deadline& deadline) noexcept {
     std::uint32_t expected = 0;
     if (word_.compare_exchange_strong(expected, ownerWord(self), std::memory_order_seq_cst)) {
       return LockResult::acquired;
@@ -85,7 +85,7 @@ class SlotLock {
   static constexpr std::uint32_t kIncarnationMask = (1U << 21) - 1;
   static_assert(kMaxMembers < (1 << kSlotBits));
 
-  LockResult lockSlow(Member self, OwnerOracle& oracle, Deadline deadline) noexcept;
+  LockResult lockSlow(Member self, OwnerOracle& oracle, const Deadline& deadline) noexcept;
   /// Takes the lock over if the owner in `seen` is dead.
   LockResult takeOver(std::uint32_t seen, Member self, OwnerOracle& oracle) noexcept;
 

@@ -31,7 +31,7 @@ struct WaitPlan {
 /// THE wait loop: returns true once `ready()` is true, false at the deadline. `ready` must also become true on
 /// whatever else ends the wait (stop, eviction, view change); whoever causes that wakes `event`.
 template <class Ready>
-bool waitUntil(WakeWord& event, const WaitPlan& plan, Deadline deadline, Ready ready) {
+bool waitUntil(WakeWord& event, const WaitPlan& plan, const Deadline& deadline, Ready ready) {
   if (ready()) return true;
   const Clock::time_point start = Clock::now();
   const auto elapsed = [start] { return std::chrono::nanoseconds(Clock::now() - start); };
