@@ -9,7 +9,7 @@ namespace ronde::detail {
 /// Who writes: sleepers set bit 0; wakers advance the count and clear it, and only if it is set, so that waking
 /// nobody is one load of a line that nobody writes.
 /// What a death leaves: a dead sleeper's bit costs the next waker one needless system call. A waker that dies
-/// between publishing its news and wake() leaves sleepers to their next slice (see Waiter in wait.hpp).
+/// between publishing its news and wake() leaves sleepers to their next slice (WaitPlan::slice in wait.hpp).
 ///
 /// The one correct order, for both sides:
 ///   waker:    publish the news;  an atomic read-modify-write (every caller's unlock or CAS is one);  wake()
