@@ -218,6 +218,10 @@ bool JoinedMember::leave(const Deadline& deadline) {
   static_cast<void>(tokenRing.release(tokenRing.heldFence()));
   const Leaving self{self_, Departure::left};
   registry.remove(context, {&self, 1}, deadline);
+  // With us the last member is gone. Somebody dead may still hold on to the file; whoever comes founds a new
+  // group.
+  const auto view = context.views.current();
+  if (view && view->number > 0 && view->members.empty()) segment_->abandonName();
   publishCounters();
   context.ringAll();
   service_.reset();

@@ -18,11 +18,34 @@ constexpr long long kDayMs = 24LL * 60 * 60 * 1000;
   throw Error(Errc::invalidOption, field + " = " + value + " is not allowed; legal: " + legal);
 }
 
+/// For a message to people: one line, whatever the text holds.
+std::string quoted(std::string_view text) {
+  std::string result = "'";
+  for (const char c : text) result += static_cast<unsigned char>(c) >= 0x20 && c != 0x7f ? c : '?';
+  return result + "'";
+}
+
+/// The variable that sets a field: heartbeatTimeout -> RONDE_HEARTBEAT_TIMEOUT_MS.
+std::string variableOf(std::string_view field, std::string_view unit) {
+  std::string variable = "RONDE_";
+  for (const char c : field) {
+    if (c >= 'A' && c <= 'Z') variable += '_';
+    variable += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return variable + std::string(unit.empty() ? "" : "_MS");
+}
+
+/// Like refuse(), and names the environment variable beside the field.
+[[noreturn]] void refuseField(const char* field, const std::string& value, const std::string& legal,
+                              std::string_view unit = "") {
+  refuse(std::string(field) + " (" + variableOf(field, unit) + ")", value, legal);
+}
+
 template <class T>
 void requireRange(const char* field, T value, T lowest, T highest, const char* unit = "") {
   if (value < lowest || value > highest) {
-    refuse(field, std::to_string(value) + unit,
-           std::to_string(lowest) + unit + " to " + std::to_string(highest) + unit);
+    refuseField(field, std::to_string(value) + unit,
+                std::to_string(lowest) + unit + " to " + std::to_string(highest) + unit, unit);
   }
 }
 
@@ -31,8 +54,8 @@ void requireName(const char* field, const std::string& name) {
   for (const char c : name) printable = printable && static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
   if (name.empty() || name.size() > kMaxNameLength || name.find('/') != std::string::npos || !printable ||
       name == "." || name == "..") {
-    refuse(
-        field, "'" + name + "'",
+    refuseField(
+        field, quoted(name),
         "1 to " + std::to_string(kMaxNameLength) + " bytes without '/' and control characters, not '.' or '..'");
   }
 }
@@ -45,7 +68,7 @@ void readNumber(const char* variable, T& into) {
   T value{};
   const auto [end, error] = std::from_chars(view.data(), view.data() + view.size(), value);
   if (error != std::errc() || end != view.data() + view.size()) {
-    refuse(variable, "'" + std::string(view) + "'", "a whole number");
+    refuse(variable, quoted(view), "a whole number");
   }
   into = value;
 }
@@ -74,7 +97,7 @@ void readChoice(const char* variable, T& into, const Choice<T> (&choices)[N]) {
     }
     legal += (legal.empty() ? "" : ", ") + std::string(choice.word);
   }
-  refuse(variable, "'" + std::string(text) + "'", legal);
+  refuse(variable, quoted(text), legal);
 }
 
 }  // namespace
@@ -112,7 +135,7 @@ void Options::validate() const {
   requireRange("mailboxBytes", mailboxBytes, 64 * kKiB, kGiB);
   requireRange("mailboxMessages", mailboxMessages, 64, 65536);
   if ((mailboxMessages & (mailboxMessages - 1)) != 0) {
-    refuse("mailboxMessages", std::to_string(mailboxMessages), "a power of two from 64 to 65536");
+    refuseField("mailboxMessages", std::to_string(mailboxMessages), "a power of two from 64 to 65536");
   }
   requireRange("maxMessage", maxMessage, std::size_t{1}, 256 * kKiB * kKiB);
   requireRange<long long>("heartbeatInterval", heartbeatInterval.count(), 10, 60'000, " ms");
@@ -121,13 +144,13 @@ void Options::validate() const {
   requireRange<long long>("timeout", timeout.count(), 1, kDayMs, " ms");
   requireRange<long long>("registrationTimeout", registrationTimeout.count(), 1, kDayMs, " ms");
   if (onSilent > SilencePolicy::wait) {
-    refuse("onSilent", std::to_string(static_cast<int>(onSilent)), "SilencePolicy::evict, wait");
+    refuseField("onSilent", std::to_string(static_cast<int>(onSilent)), "SilencePolicy::evict, wait");
   }
   if (waiting > WaitMode::block) {
-    refuse("waiting", std::to_string(static_cast<int>(waiting)), "WaitMode::adaptive, busy, block");
+    refuseField("waiting", std::to_string(static_cast<int>(waiting)), "WaitMode::adaptive, busy, block");
   }
   if (onFull > FullPolicy::drop) {
-    refuse("onFull", std::to_string(static_cast<int>(onFull)), "FullPolicy::block, fail, drop");
+    refuseField("onFull", std::to_string(static_cast<int>(onFull)), "FullPolicy::block, fail, drop");
   }
 }
 

@@ -67,6 +67,10 @@ bool Inbox::discardAll(std::chrono::nanoseconds limit) {
     const std::uint64_t commit = cell.commit.load(std::memory_order_relaxed);
     if (commit > tail && commit - tail <= mask_ + 1) tail = commit;
   }
+  for (std::uint64_t i = 0; i <= mask_; ++i) {
+    if (cells_[i].commit.load(std::memory_order_relaxed) > tail)
+      cells_[i].commit.store(0, std::memory_order_relaxed);
+  }
   tailByte = roundUpToLine(tailByte) + areaBytes_;  // past whatever was announced; only differences matter
   head_ = tail;
   headByte_ = tailByte;
@@ -77,6 +81,7 @@ bool Inbox::discardAll(std::chrono::nanoseconds limit) {
   announcedHeadByte_ = tailByte;
   state_.head.store(tail, std::memory_order_relaxed);
   state_.headByte.store(tailByte, std::memory_order_relaxed);
+  state_.complaint.store(0, std::memory_order_relaxed);
   state_.knownHead = tail;
   state_.knownHeadByte = tailByte;
   state_.tailByte.store(tailByte, std::memory_order_relaxed);
@@ -110,7 +115,9 @@ TakeStatus Inbox::take(const Wanted& wanted, Sink& sink, Taken& taken) {
   // At most once round: beyond that the ring is full of mail that is not wanted.
   while (position - head_ <= mask_) {
     const MailCell& shared = cells_[position & mask_];
-    if (shared.commit.load(std::memory_order_acquire) != position + 1) break;  // SYNC: mail-commit
+    const std::uint64_t commit = shared.commit.load(std::memory_order_acquire);  // SYNC: mail-commit
+    if (commit > position + 1) return recover();                                 // producers do not pass us
+    if (commit != position + 1) break;
     if (!done_[position & mask_].taken) {
       // Copied once and checked; nothing of it is read from the segment again.
       MailCell cell;
@@ -122,11 +129,7 @@ TakeStatus Inbox::take(const Wanted& wanted, Sink& sink, Taken& taken) {
                                      wanted.kind == static_cast<Kind>(cell.kind))) {
         status = deliver(cell, position, sink, taken);
       }
-      if (status == TakeStatus::corrupt) {
-        discardAll(kDiscardLimit);
-        refuseWhatIsOwed();
-        return status;
-      }
+      if (status == TakeStatus::corrupt) return recover();
       if (done_[head_ & mask_].taken) giveBack();
       if (status == TakeStatus::taken) {
         received_.store(received_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -135,9 +138,19 @@ TakeStatus Inbox::take(const Wanted& wanted, Sink& sink, Taken& taken) {
     }
     position = std::max(position + 1, head_);
   }
-  if (announcedHead_ != head_) announceRoom();
+  if (state_.complaint.load(std::memory_order_relaxed) != 0) return recover();
+  if (announcedHead_ != head_ || state_.head.load(std::memory_order_relaxed) != head_ ||
+      state_.headByte.load(std::memory_order_relaxed) != headByte_) {
+    announceRoom();
+  }
   taken.lookedUpTo = position;
   return TakeStatus::nothing;
+}
+
+TakeStatus Inbox::recover() {
+  discardAll(kDiscardLimit);
+  refuseWhatIsOwed();
+  return TakeStatus::corrupt;
 }
 
 void Inbox::refuseWhatIsOwed() const {
@@ -297,6 +310,7 @@ void Inbox::giveBack() {
 void Inbox::announceRoom() {
   announcedHead_ = head_;
   announcedHeadByte_ = headByte_;
+  state_.headByte.store(headByte_, std::memory_order_release);
   state_.head.store(head_,
                     std::memory_order_seq_cst);  // a full barrier before the look at the sleepers (WakeWord)
   state_.room.wake();

@@ -64,7 +64,8 @@ class Inbox {
   /// True if a record has been committed behind what a take() has looked at. Cheap: to be polled.
   [[nodiscard]] bool hasNews(std::uint64_t lookedUpTo) const noexcept {
     // A greater number: the record was there, was taken by another thread, and its cell is in use again.
-    return cells_[lookedUpTo & mask_].commit.load(std::memory_order_acquire) > lookedUpTo;
+    return cells_[lookedUpTo & mask_].commit.load(std::memory_order_acquire) > lookedUpTo ||
+           state_.complaint.load(std::memory_order_relaxed) != 0;
   }
 
   /// Records in the mailbox that were not taken.
@@ -95,6 +96,8 @@ class Inbox {
   void markTaken(const MailCell& cell, std::uint64_t position);
   void giveBack();
   void announceRoom();
+  /// After finding what no member writes.
+  TakeStatus recover();
   [[nodiscard]] bool isDuplicate(const MailCell& cell) const;
   void noteBroadcast(const MailCell& cell);
   /// Tells senders that wait for us, or keep bytes for us, that we lost their references.

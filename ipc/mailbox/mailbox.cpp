@@ -59,7 +59,7 @@ PushResult Mailbox::push(const Envelope& envelope, CellForm form, std::uint32_t 
   std::uint64_t tailByte = state.tailByte.load(std::memory_order_relaxed);
   for (std::uint64_t steps = 0; cells[inRing(tail, cellCount)].commit.load(std::memory_order_relaxed) == tail + 1;
        ++steps) {
-    if (steps > cellCount) return PushResult::corrupt;
+    if (steps > cellCount) return complain(state);
     const MailCell& cell = cells[inRing(tail, cellCount)];
     if (hasArea(cell.form)) tailByte = cell.extent + roundUpToLine(cell.length);
     ++tail;
@@ -76,10 +76,14 @@ PushResult Mailbox::push(const Envelope& envelope, CellForm form, std::uint32_t 
     // SYNC: mailbox-head. What the owner has given back is no longer read.
     state.knownHead = state.head.load(std::memory_order_acquire);
     state.knownHeadByte = state.headByte.load(std::memory_order_acquire);
-    if (tail - state.knownHead > cellCount || tailByte - state.knownHeadByte > geometry.mailboxBytes) {
-      return PushResult::corrupt;
-    }
-    if (!fits()) return PushResult::full;
+    const bool isEmpty = tail == state.knownHead;
+    const bool isPlausible =
+        tail - state.knownHead <= cellCount && tailByte - state.knownHeadByte <= geometry.mailboxBytes &&
+        // Nobody else pushes now: whatever lies between head and tail is committed.
+        (isEmpty ||
+         cells[inRing(state.knownHead, cellCount)].commit.load(std::memory_order_relaxed) == state.knownHead + 1);
+    if (!isPlausible) return complain(state);
+    if (!fits()) return isEmpty ? complain(state) : PushResult::full;
   }
 
   MailCell& cell = cells[inRing(tail, cellCount)];
@@ -110,6 +114,12 @@ PushResult Mailbox::push(const Envelope& envelope, CellForm form, std::uint32_t 
   guard.unlock();
   segment_.slot(owner_.slot).doorbell.wake();
   return PushResult::pushed;
+}
+
+PushResult Mailbox::complain(MailboxState& state) const {
+  state.complaint.store(1, std::memory_order_seq_cst);
+  segment_.slot(owner_.slot).doorbell.wake();
+  return PushResult::corrupt;
 }
 
 bool Mailbox::looksHalfEmpty() const {

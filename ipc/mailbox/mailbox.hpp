@@ -72,6 +72,9 @@ class Mailbox {
   PushResult push(const Envelope& envelope, CellForm form, std::uint32_t length, std::uint64_t extent,
                   std::span<const std::byte> payload, const TrainPart* part, const Deadline& lockDeadline) const;
 
+  /// Tells the owner that its mailbox holds positions that no member writes.
+  PushResult complain(MailboxState& state) const;
+
   const Segment& segment_;
   Member owner_;
   Member self_;

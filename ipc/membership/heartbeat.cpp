@@ -17,7 +17,7 @@ SilenceJudge::Verdict SilenceJudge::observe(Clock::time_point now, std::span<con
     const bool isNew = known.incarnation != member.incarnation;
     if (isNew || known.beats != beats) {
       if (!isNew) verdict.beating.push_back(member);
-      known = {member.incarnation, beats, now};
+      known = {member.incarnation, beats, now, false};
     } else if (observerWasLate) {
       known.changed = now;
     } else if (now - known.changed > limit_) {
@@ -27,12 +27,14 @@ SilenceJudge::Verdict SilenceJudge::observe(Clock::time_point now, std::span<con
   }
 
   const bool looksLikePauseOfAll = presentSilent > 1 && presentSilent * 2 > present;
-  if (looksLikePauseOfAll && !graceGiven_) {
-    graceGiven_ = true;
-    for (const Member& member : verdict.silent) known_[member.slot].changed = now;
-    verdict.silent.clear();
-  } else if (verdict.silent.empty() && !verdict.beating.empty()) {
-    graceGiven_ = false;
+  if (looksLikePauseOfAll) {
+    std::erase_if(verdict.silent, [&](const Member& member) {
+      Known& known = known_[member.slot];
+      if (known.forgiven) return false;
+      known.forgiven = true;
+      known.changed = now;
+      return true;
+    });
   }
   return verdict;
 }

@@ -40,13 +40,13 @@ class SilenceJudge {
     std::uint32_t incarnation = 0;
     std::uint64_t beats = 0;
     Clock::time_point changed;
+    bool forgiven = false;  ///< once per silence
   };
   std::chrono::nanoseconds interval_;
   std::chrono::nanoseconds limit_;
   std::array<Known, kMaxMembers> known_{};
   Clock::time_point last_{};
   bool started_ = false;
-  bool graceGiven_ = false;
 };
 
 }  // namespace ronde::detail

@@ -72,6 +72,7 @@ void Roster::copyName(Member member, ShortName& name) {
       if (newest.incarnation.load(std::memory_order_relaxed) == member.incarnation) return;
     }
   }
+  static_cast<void>(current());  // it may be of a view that we have not seen
   const std::lock_guard guard(mutex_);
   const auto found = names_.find(key(member));
   name = found == names_.end() ? ShortName() : found->second;

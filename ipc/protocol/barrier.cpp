@@ -62,6 +62,19 @@ class OpenState {
     return count;
   }
 
+  /// Takes back the arrivals of departed members, and fails the round if that made it impossible.
+  void settleDepartures(const ViewData& view) {
+    for (std::uint32_t slot = 0; slot < capacity(); ++slot) {
+      if (phaseOf(slot) != Phase::active) state_.arrived[slot] = 0;  // or the next member there would have arrived
+    }
+    if (arrivals() == 0) return;
+    Slots gone;
+    for (const DepartureEntry& departure : view.departures) {
+      if (departure.view > state_.startView && departure.slot < kMaxMembers) gone.set(departure.slot);
+    }
+    if (gone.any() && livingOfRound() < state_.needed) fail(Status::peerFailed, gone);
+  }
+
   void complete() {
     noteWake();
     state_.round.store(round(), std::memory_order_seq_cst);  // THE end of the round
@@ -99,8 +112,9 @@ class OpenState {
     if (count > 0 && count >= state_.needed) complete();
   }
   void noteWake() {
-    for (std::uint32_t slot = 0; slot < capacity(); ++slot) toWake_.set(slot, state_.arrived[slot] == round());
-    toWake_.reset(context_.self.slot);
+    for (std::uint32_t slot = 0; slot < capacity(); ++slot) {
+      if (state_.arrived[slot] == round() && slot != context_.self.slot) toWake_.set(slot);
+    }
   }
 
   const MemberContext& context_;
@@ -152,12 +166,14 @@ Barrier::Arrival Barrier::arrive(std::uint32_t n, const ViewData& view, const De
   const Status standing = context_.standing();
   if (standing != Status::ok) return {standing, 0};
   BarrierState& state = open.state();
-  const std::uint64_t round = open.round();
   const auto self = context_.self.slot;
   const auto size = static_cast<std::uint32_t>(view.members.size());
   const std::uint64_t viewNow = context_.views.number();
   // The view may have moved on since the caller looked: look again.
-  if (viewNow != view.number) return {Status::staleView, round - 1};
+  if (viewNow != view.number) return {Status::staleView, open.round() - 1};
+  // A round that a departure ended must not wait for the clean-up to say so: we may be of the next one.
+  open.settleDepartures(view);
+  const std::uint64_t round = open.round();
   // A death that the program has not seen yet made its N unreachable. Who has seen it may wait for a newcomer.
   if (n > open.living() && viewNow != roster_.adoptedNumber()) return {Status::peerFailed, 0};
 
@@ -165,8 +181,10 @@ Barrier::Arrival Barrier::arrive(std::uint32_t n, const ViewData& view, const De
     state.needed = n == 0 ? size : n;
     state.everybody = n == 0 ? 1 : 0;
     state.startView = viewNow;
+  } else if (state.everybody != 0 && !open.belongsToRound(self)) {
+    return {Status::staleView, round};  // who joined later waits for its end, whatever N it names
   } else if (n == 0 && state.everybody != 0) {
-    if (!open.belongsToRound(self)) return {Status::staleView, round};
+    // one of them
   } else if (state.needed != (n == 0 ? size : n)) {
     state.arrived[self] = round;
     open.fail(Status::mismatch, {});
@@ -221,18 +239,7 @@ void Barrier::insertDeparted(const ViewData& view, IdSet& ids) const {
 bool Barrier::onViewChange(const MemberContext& context, const ViewData& view) {
   OpenState open(context, Deadline::in(kGiveUpLimit));
   if (!open.isLocked()) return false;
-  BarrierState& state = open.state();
-  for (std::uint32_t slot = 0; slot < context.segment.geometry().capacity; ++slot) {
-    const auto word = SlotWord::unpack(context.segment.slot(slot).word.load(std::memory_order_seq_cst));
-    if (word.phase != Phase::active) state.arrived[slot] = 0;  // or the next member there would count as arrived
-  }
-  if (open.arrivals() == 0) return true;
-
-  Slots gone;
-  for (const DepartureEntry& departure : view.departures) {
-    if (departure.view > state.startView && departure.slot < kMaxMembers) gone.set(departure.slot);
-  }
-  if (gone.any() && open.livingOfRound() < state.needed) open.fail(Status::peerFailed, gone);
+  open.settleDepartures(view);
   return true;
 }
 

@@ -124,6 +124,7 @@ TokenRing::Handover TokenRing::release(std::uint64_t fence) {
     }
     bool wanting = false;
     const std::uint32_t next = successor(wanting);
+    wanting = wanting && fence < Token::kMaxFence;  // the number does not begin again
     const Token passed{wanting ? fence + 1 : fence, token.repair, wanting, next + 1};
     Word& tokenFrom = context_.segment.slot(next).tokenFrom;
     if (tokenFrom.load(std::memory_order_relaxed) != context_.self.slot + 1) {
@@ -155,6 +156,7 @@ void TokenRing::onViewChange(const MemberContext& context, const ViewData& view)
     });
     if (token.holder == 0) {
       token.holder = view.members.back().slot + 1;  // the last process starts the token (specification)
+      token.held = false;
     } else if (!holderStays) {
       // To the ring successor of the one that is gone: the next in arrival order.
       const std::uint32_t gone = token.holder - 1;

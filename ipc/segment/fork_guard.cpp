@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <new>
 #include <vector>
 
 namespace ronde::detail {
@@ -25,7 +26,8 @@ void installHandlers() {
                                                 for (const int fd : descriptors()) close(fd);
                                                 descriptors().clear();
                                                 forks.fetch_add(1, std::memory_order_relaxed);
-                                                mutex().unlock();
+                                                // Not unlock(): it is owned by the thread's id in the parent.
+                                                new (&mutex()) std::recursive_mutex;
                                               });
   static_cast<void>(installed);
 }

@@ -295,7 +295,8 @@ static_assert(sizeof(TrainPart) == sizeof(MailCell::inlineBytes));
 ///  - producers' line: under `producers`. What a death leaves: `tail` (and `tailByte`) behind the last committed
 ///  cell;
 ///    every producer first steps over cells that are already committed, so there is no repair.
-///  - consumer's line: the owner only; producers read it. Always true, at worst late.
+///  - consumer's line: the owner only; producers read it. Always true, at worst late. `complaint` is set by a
+///  producer that found positions which no member writes; the owner empties the mailbox at its next look.
 ///  - room: where producers sleep until the owner has taken something.
 struct MailboxState {
   alignas(kPair) SlotLock producers;
@@ -307,6 +308,7 @@ struct MailboxState {
   Word64 refused;  ///< messages dropped or refused for want of room
   alignas(kPair) Word64 head;
   Word64 headByte;
+  Word64 complaint;
   alignas(kPair) WakeWord room;
 };
 static_assert(sizeof(MailboxState) == 384);

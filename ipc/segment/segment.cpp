@@ -73,6 +73,8 @@ std::shared_ptr<Mapping> sharedMapping(const bip::shared_memory_object& file) {
 
 /// Opens by name; nothing if the name does not exist.
 std::optional<bip::shared_memory_object> openObject(const std::string& name, bip::mode_t mode) {
+  // Before it is opened: to open a FIFO for reading would wait for a writer.
+  refuseIrregular(segmentPath(name));
   try {
     return bip::shared_memory_object(bip::open_only, name.c_str(), mode);
   } catch (const bip::interprocess_exception& failure) {

@@ -121,22 +121,26 @@ void reserveBlock(int fd, const Geometry& geometry, std::uint32_t slot) {
   reserve(fd, geometry.blockAt(slot), geometry.blockBytes(), "joining the group");
 }
 
+namespace {
+
+[[noreturn]] void refusePath(const std::string& path, const char* fault) {
+  throw Error(Errc::refusedSegment,
+              path + " " + fault + ", so it is not used and not touched; choose another group name or remove it");
+}
+
+}  // namespace
+
+void refuseIrregular(const std::string& path) {
+  struct stat info {};
+  if (lstat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) refusePath(path, "is not a regular file");
+}
+
 void refuseForeign(int fd, const std::string& path) {
   struct stat info {};
   if (fstat(fd, &info) != 0) throwSystem("looking at " + path, errno);
-  const char* fault = nullptr;
-  if (!S_ISREG(info.st_mode)) {
-    fault = "is not a regular file";
-  } else if (info.st_uid != geteuid()) {
-    fault = "belongs to another user";
-  } else if ((info.st_mode & 077) != 0) {
-    fault = "is open to other users (mode must be 0600)";
-  }
-  if (fault != nullptr) {
-    throw Error(
-        Errc::refusedSegment,
-        path + " " + fault + ", so it is not used and not touched; choose another group name or remove it");
-  }
+  if (!S_ISREG(info.st_mode)) refusePath(path, "is not a regular file");
+  if (info.st_uid != geteuid()) refusePath(path, "belongs to another user");
+  if ((info.st_mode & 077) != 0) refusePath(path, "is open to other users (mode must be 0600)");
 }
 
 std::optional<SegmentHeader> readHeader(int fd, const std::string& path) {

@@ -36,6 +36,9 @@ namespace ronde::detail {
 /// @throws Error(noSpace).
 void reserveBlock(int fd, const Geometry& geometry, std::uint32_t slot);
 
+/// Throws Error(refusedSegment) if `path` names something else than a regular file.
+void refuseIrregular(const std::string& path);
+
 /// Throws Error(refusedSegment) unless `fd` is a regular file, ours, and closed to others.
 void refuseForeign(int fd, const std::string& path);
 

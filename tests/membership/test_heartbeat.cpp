@@ -1,0 +1,215 @@
+// SilenceJudge is a pure function of what was observed and when, so no time passes here.
+
+#include "ipc/membership/heartbeat.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "tests/support/catch.hpp"
+#include "tests/support_internal/random.hpp"
+
+using namespace ronde;
+using namespace ronde::detail;
+using namespace ronde::test;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kInterval{500};
+constexpr milliseconds kLimit{2000};
+
+/// An observer that looks once per interval at some members, of whom some beat.
+class Ward {
+ public:
+  explicit Ward(std::uint32_t members) {
+    for (std::uint32_t slot = 0; slot < members; ++slot) hearts_.push_back({{slot, 1}, 1, false});
+  }
+  HeartObservation& heart(std::uint32_t slot) { return hearts_.at(slot); }
+  void stop(std::uint32_t slot) { stopped_[slot] = true; }
+  void resume(std::uint32_t slot) { stopped_[slot] = false; }
+
+  SilenceJudge::Verdict look(milliseconds later = kInterval) {
+    now_ += later;
+    for (HeartObservation& heart : hearts_) heart.beats += stopped_[heart.member.slot] ? 0 : 1;
+    return judge_.observe(now_, hearts_);
+  }
+  /// Looks for so long as nobody is silent; how long that took.
+  milliseconds lookUntilSilent() {
+    milliseconds passed{0};
+    while (passed < milliseconds(60'000)) {
+      const auto verdict = look();
+      passed += kInterval;
+      if (!verdict.silent.empty()) return passed;
+    }
+    return passed;
+  }
+
+ private:
+  std::vector<HeartObservation> hearts_;
+  std::map<std::uint32_t, bool> stopped_;
+  SilenceJudge judge_{kInterval, kLimit};
+  Clock::time_point now_{std::chrono::hours(1)};
+};
+
+bool isSilent(const SilenceJudge::Verdict& verdict, std::uint32_t slot) {
+  return std::any_of(verdict.silent.begin(), verdict.silent.end(),
+                     [&](const Member& member) { return member.slot == slot; });
+}
+
+}  // namespace
+
+TEST_CASE("silence: who beats is beating and never silent", "[membership]") {
+  Ward ward(4);
+  CHECK(ward.look().beating.empty());  // the first look has nothing to compare with
+  for (int i = 0; i < 100; ++i) {
+    const auto verdict = ward.look();
+    REQUIRE(verdict.silent.empty());
+    REQUIRE(verdict.beating.size() == 4);
+  }
+}
+
+// Specification: silent for longer than HEARTBEAT_TIMEOUT.
+TEST_CASE("silence: one member is silent after the limit and not before", "[membership]") {
+  Ward ward(4);
+  ward.look();
+  ward.look();
+  ward.stop(2);
+  milliseconds passed{0};
+  while (passed < kLimit) {
+    const auto verdict = ward.look();
+    passed += kInterval;
+    CHECK(verdict.silent.empty());
+    CHECK(verdict.beating.size() == 3);
+  }
+  const auto verdict = ward.look();
+  REQUIRE(verdict.silent == std::vector<Member>{{2, 1}});
+  CHECK(isSilent(ward.look(), 2));  // for as long as it lasts
+  ward.resume(2);
+  CHECK(ward.look().silent.empty());
+  CHECK(ward.look().beating.size() == 4);
+}
+
+TEST_CASE("silence: of two members the other one is judged at once", "[membership]") {
+  Ward ward(1);
+  ward.look();
+  ward.stop(0);
+  CHECK(ward.lookUntilSilent() == kLimit + kInterval);
+}
+
+// F3: an observer that was itself away says nothing about the others.
+TEST_CASE("silence: an observer that was late judges nobody and gives everybody a fresh limit", "[membership]") {
+  Ward ward(4);
+  ward.look();
+  ward.look();
+  ward.stop(1);
+  const milliseconds late = kInterval + kLimit / 2 + milliseconds(1);
+  SECTION("once") {
+    CHECK(ward.look(milliseconds(60'000)).silent.empty());
+    CHECK(ward.lookUntilSilent() == kLimit + kInterval);
+  }
+  SECTION("again and again, so that it never may judge") {
+    for (int i = 0; i < 50; ++i) CHECK(ward.look(late).silent.empty());
+  }
+  SECTION("a little late is not late") {
+    CHECK(ward.look(late - milliseconds(1)).silent.empty());
+    CHECK(ward.lookUntilSilent() < kLimit + kInterval);
+  }
+}
+
+// F3: when more than half look silent together, the pause was most likely everybody's.
+TEST_CASE("silence: a pause of all is forgiven once and judged after one more limit", "[membership]") {
+  Ward ward(5);
+  ward.look();
+  ward.look();
+  for (const std::uint32_t slot : {0U, 1U, 2U}) ward.stop(slot);
+  const milliseconds passed = ward.lookUntilSilent();
+  CHECK(passed > 2 * kLimit);
+  CHECK(passed <= 2 * (kLimit + kInterval));
+  CHECK(ward.look().silent.size() == 3);
+}
+
+TEST_CASE("silence: half of the others is no pause of all", "[membership]") {
+  Ward ward(4);
+  ward.look();
+  ward.stop(0);
+  ward.stop(3);
+  CHECK(ward.lookUntilSilent() == kLimit + kInterval);
+}
+
+TEST_CASE("silence: the grace is given again after everybody came back", "[membership]") {
+  Ward ward(3);
+  ward.look();
+  for (int pause = 0; pause < 3; ++pause) {
+    for (const std::uint32_t slot : {0U, 1U, 2U}) ward.stop(slot);
+    for (milliseconds passed{0}; passed < 2 * kLimit; passed += kInterval) CHECK(ward.look().silent.empty());
+    for (const std::uint32_t slot : {0U, 1U, 2U}) ward.resume(slot);
+    CHECK(ward.look().silent.empty());
+    CHECK(ward.look().silent.empty());
+  }
+}
+
+TEST_CASE("silence: one who does not come back after a pause of all is judged alone", "[membership]") {
+  Ward ward(3);
+  ward.look();
+  for (const std::uint32_t slot : {0U, 1U, 2U}) ward.stop(slot);
+  for (milliseconds passed{0}; passed <= kLimit; passed += kInterval) CHECK(ward.look().silent.empty());
+  ward.resume(0);
+  ward.resume(1);
+  milliseconds passed{0};
+  SilenceJudge::Verdict verdict;
+  while (verdict.silent.empty() && passed < 3 * kLimit) {
+    verdict = ward.look();
+    passed += kInterval;
+  }
+  CHECK(verdict.silent == std::vector<Member>{{2, 1}});
+  CHECK(passed <= kLimit + kInterval);
+}
+
+// A leaving member is judged, because it may be stopped with a lock in its hand; but leaving together is no pause.
+TEST_CASE("silence: members that leave are judged and count as no pause of all", "[membership]") {
+  Ward ward(4);
+  ward.look();
+  for (const std::uint32_t slot : {1U, 2U, 3U}) {
+    ward.heart(slot).departed = true;
+    ward.stop(slot);
+  }
+  CHECK(ward.lookUntilSilent() == kLimit + kInterval);
+  CHECK(ward.look().silent.size() == 3);
+}
+
+TEST_CASE("silence: a newcomer in a silent member's slot has its own limit", "[membership]") {
+  Ward ward(3);
+  ward.look();
+  ward.stop(1);
+  CHECK(ward.lookUntilSilent() == kLimit + kInterval);
+  ward.heart(1).member.incarnation = 2;  // and its beats happen to be the former's
+  CHECK(ward.look().silent.empty());
+  CHECK(ward.lookUntilSilent() == kLimit + kInterval);
+}
+
+// Never silent within the limit by the observer's own clock, whatever the rhythm.
+TEST_CASE("silence: in random runs nobody is judged within the limit of its last beat", "[membership]") {
+  Random random;
+  CAPTURE(random.seed());
+  int judged = 0;
+  for (int run = 0; run < 50; ++run) {
+    SilenceJudge judge(kInterval, kLimit);
+    Clock::time_point now{std::chrono::hours(1)};
+    std::vector<HeartObservation> hearts;
+    std::vector<Clock::time_point> lastBeat(6, now);
+    for (std::uint32_t slot = 0; slot < 6; ++slot) hearts.push_back({{slot, 1}, 1, false});
+    for (int look = 0; look < 200; ++look) {
+      now += milliseconds(random.oneIn(20) ? random.below(10'000) : random.below(600));
+      for (std::uint32_t slot = 0; slot < 6; ++slot) {
+        if (slot < 2 ? look % 40 > 20 : random.oneIn(10)) continue;
+        ++hearts[slot].beats;
+        lastBeat[slot] = now;
+      }
+      for (const Member& member : judge.observe(now, hearts).silent) {
+        REQUIRE(now - lastBeat[member.slot] > kLimit);
+        ++judged;
+      }
+    }
+  }
+  CHECK(judged > 50);
+}

@@ -1,0 +1,160 @@
+#include "ipc/membership/liveness.hpp"
+
+#include <linux/futex.h>
+
+#include "tests/support/catch.hpp"
+#include "tests/support_internal/child.hpp"
+#include "tests/support_internal/scratch_group.hpp"
+#include "tests/support_internal/watchdog.hpp"
+
+using namespace ronde;
+using namespace ronde::detail;
+using namespace ronde::test;
+
+// Design §7: either sign of death is enough; the quick one costs no system call.
+TEST_CASE("liveness: the life word and the file lock each tell of a death", "[membership]") {
+  const ScratchGroup group(3);
+  const Liveness& liveness = group[0].liveness;
+  CHECK_FALSE(liveness.isDead(1, true));
+  CHECK_FALSE(liveness.isDeserted(1));
+  SECTION("the life word") {
+    group[1].table().life.store(1234 | FUTEX_WAITERS);
+    CHECK_FALSE(liveness.isDead(1, true));
+    group[1].table().life.store(FUTEX_OWNER_DIED);
+    CHECK(liveness.isDead(1, false));
+    CHECK(liveness.isDead(1, true));
+    CHECK_FALSE(liveness.isDeserted(1));  // its process may still be tearing down: the slot is not reused yet
+  }
+  SECTION("the file lock") {
+    group[1].segment->releaseSlot(1);
+    CHECK_FALSE(liveness.isDead(1, false));
+    CHECK(liveness.isDead(1, true));
+    CHECK(liveness.isDeserted(1));
+  }
+  CHECK_FALSE(liveness.isDead(2, true));
+  // Nobody declares himself dead, whatever the segment says.
+  group[0].die();
+  CHECK_FALSE(liveness.isDead(0, true));
+  CHECK_FALSE(liveness.isDeserted(0));
+}
+
+// P2: only a dead owner loses a lock. This is the table of all answers.
+TEST_CASE("liveness: the state of a lock owner follows from its slot and its signs of life", "[membership]") {
+  Options options = scratchOptions();
+  options.onSilent = SilencePolicy::wait;  // so that nobody is killed here
+  const ScratchGroup group(3, options);
+  Liveness& oracle = group[0].liveness;
+  TestMember& other = group[1];
+  const Member owner = other.self;
+
+  SECTION("no such slot: garbage") {
+    CHECK(oracle.ownerState({16, 1}) == OwnerState::dead);
+    CHECK(oracle.ownerState({1022, 1}) == OwnerState::dead);
+  }
+  SECTION("a former owner of the slot") {
+    CHECK(oracle.ownerState({owner.slot, owner.incarnation + 1}) == OwnerState::dead);
+    CHECK(oracle.ownerState({group[0].self.slot, group[0].self.incarnation + 1}) == OwnerState::dead);
+  }
+  SECTION("a freed slot") {
+    other.setPhase(Phase::free);
+    CHECK(oracle.ownerState(owner) == OwnerState::dead);
+  }
+  SECTION("ourselves") { CHECK(oracle.ownerState(group[0].self) == OwnerState::alive); }
+  SECTION("a living member, also one that is joining or leaving") {
+    for (const Phase phase : {Phase::joining, Phase::active, Phase::departed}) {
+      other.setPhase(phase, Departure::left);
+      CHECK(oracle.ownerState(owner) == OwnerState::alive);
+    }
+  }
+  SECTION("a dead member in any phase") {
+    other.die();
+    for (const Phase phase : {Phase::joining, Phase::active, Phase::departed}) {
+      other.setPhase(phase, Departure::silent);
+      CHECK(oracle.ownerState(owner) == OwnerState::dead);
+    }
+  }
+  SECTION("a silent member") {
+    oracle.noteSilent(owner);
+    CHECK(oracle.ownerState(owner) == OwnerState::stopped);
+    oracle.noteBeating(owner);
+    CHECK(oracle.ownerState(owner) == OwnerState::alive);
+    oracle.noteSilent({owner.slot, owner.incarnation + 1});  // somebody else was silent there
+    CHECK(oracle.ownerState(owner) == OwnerState::alive);
+  }
+  SECTION("an evicted member") {
+    other.setPhase(Phase::departed, Departure::silent);
+    CHECK(oracle.ownerState(owner) == OwnerState::alive);  // it may be running again and about to unlock
+    oracle.noteSilent(owner);
+    CHECK(oracle.ownerState(owner) == OwnerState::stopped);
+  }
+  SECTION("the lock word has fewer bits of the incarnation than the slot word") {
+    const std::uint32_t high = (1U << 21) + 5;
+    other.table().word.store(SlotWord{high, Phase::active, {}}.pack());
+    CHECK(oracle.ownerState({owner.slot, 5}) == OwnerState::alive);
+    CHECK(oracle.ownerState({owner.slot, 6}) == OwnerState::dead);
+  }
+}
+
+// Design §5: a silent owner is fenced before its lock is taken over, and only if the group's policy is to evict.
+TEST_CASE("liveness: a silent owner of a lock is killed if and only if the policy is to evict", "[membership]") {
+  const Watchdog watchdog;
+  Options options = scratchOptions(2);
+  options.onSilent = GENERATE(SilencePolicy::evict, SilencePolicy::wait);
+  struct Stage {
+    Flag go;
+    Flag joined;
+    Member self;
+  };
+  const Shared<Stage> stage;
+  Child child([&] {
+    stage->go.await();
+    TestMember member(options, "child");
+    if (member.admit() != Admission::waiting) return 1;
+    stage->self = member.self;
+    stage->joined.raise();
+    for (;;) pause();
+    return 0;
+  });
+  TestMember observer(options, "observer");
+  stage->go.raise();
+  stage->joined.await();
+  CHECK(observer.liveness.ownerState(stage->self) == OwnerState::alive);
+  observer.liveness.noteSilent(stage->self);
+  if (options.onSilent == SilencePolicy::wait) {
+    CHECK(observer.liveness.ownerState(stage->self) == OwnerState::stopped);
+    CHECK_FALSE(hasEnded(identityOf(observer.segment->slot(stage->self.slot))));
+    return;
+  }
+  // The kill is certain, its end may take longer than one question waits.
+  OwnerState state = OwnerState::stopped;
+  while (state == OwnerState::stopped) {
+    observer.liveness.noteSilent(stage->self);  // evidence that is renewed
+    state = observer.liveness.ownerState(stage->self);
+  }
+  CHECK(state == OwnerState::dead);
+  CHECK(child.wait() == 128 + SIGKILL);
+}
+
+// A member in our own process, or one whose pid is a stranger's by now, is not killed for being silent.
+TEST_CASE("liveness: nobody is fenced who may not be", "[membership]") {
+  const Watchdog watchdog;
+  const ScratchGroup group(2);
+  Liveness& oracle = group[0].liveness;
+  const Member owner = group[1].self;
+  oracle.noteSilent(owner);
+  CHECK(oracle.ownerState(owner) == OwnerState::stopped);
+  Child stranger([] {
+    for (;;) pause();
+    return 0;
+  });
+  group[1].table().pid = static_cast<std::uint32_t>(stranger.pid());  // the start time does not fit
+  CHECK(oracle.ownerState(owner) == OwnerState::stopped);
+  CHECK_FALSE(oracle.fence(owner.slot, group[1].word()));
+  CHECK(kill(stranger.pid(), 0) == 0);
+  siginfo_t info{};
+  CHECK(waitid(P_PID, static_cast<id_t>(stranger.pid()), &info, WEXITED | WNOHANG | WNOWAIT) == 0);
+  CHECK(info.si_pid == 0);  // still running
+
+  group[1].die();
+  CHECK(oracle.fence(owner.slot, group[1].word()));  // nothing left to do
+}

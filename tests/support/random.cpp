@@ -1,0 +1,34 @@
+#include "tests/support/random.hpp"
+
+#include <cstdlib>
+#include <algorithm>
+#include <cstring>
+
+namespace ronde::testing {
+
+std::uint64_t randomSeed() {
+  if (const char* given = std::getenv("RONDE_TEST_SEED")) return std::strtoull(given, nullptr, 10);
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
+std::string patternText(std::size_t size, std::uint64_t number) {
+  std::string text(size, '\0');
+  std::uint64_t word = number * 0x9e3779b97f4a7c15ULL + 1;
+  for (std::size_t at = 0; at < size; at += sizeof(word)) {
+    word ^= word << 13;
+    word ^= word >> 7;
+    word ^= word << 17;
+    std::memcpy(text.data() + at, &word, std::min(sizeof(word), size - at));
+  }
+  return text;
+}
+
+std::vector<std::byte> pattern(std::size_t size, std::uint64_t number) {
+  const std::string text = patternText(size, number);
+  std::vector<std::byte> bytes(size);
+  if (size > 0) std::memcpy(bytes.data(), text.data(), size);
+  return bytes;
+}
+
+}  // namespace ronde::testing

@@ -1,0 +1,118 @@
+#include "ipc/sync/identity.hpp"
+
+#include <sys/stat.h>
+
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "tests/support/catch.hpp"
+#include "tests/support_internal/child.hpp"
+#include "tests/support_internal/watchdog.hpp"
+
+using namespace ronde::detail;
+using namespace ronde::test;
+
+namespace {
+
+/// The start time, read in another way than the library does.
+std::uint64_t startTimeOf(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string text;
+  std::getline(file, text);
+  std::istringstream rest(text.substr(text.rfind(')') + 1));
+  std::string field;
+  for (int number = 3; number <= 22; ++number) rest >> field;
+  return std::stoull(field);
+}
+
+ProcessIdentity identityOf(const Child& child) {
+  return {static_cast<std::uint32_t>(child.pid()), ProcessIdentity::ofThisProcess().pidNamespace,
+          startTimeOf(child.pid())};
+}
+
+int sleepForever() {
+  for (;;) pause();
+}
+
+}  // namespace
+
+TEST_CASE("identity: this process is itself and lives", "[sync]") {
+  const ProcessIdentity self = ProcessIdentity::ofThisProcess();
+  CHECK(self.pid == static_cast<std::uint32_t>(getpid()));
+  CHECK(self.startTime == startTimeOf(getpid()));
+  struct stat info {};
+  REQUIRE(stat("/proc/self/ns/pid", &info) == 0);
+  CHECK(self.pidNamespace == info.st_ino);
+  CHECK(self == ProcessIdentity::ofThisProcess());
+  CHECK_FALSE(hasEnded(self));
+}
+
+// P2: dead is who is gone, a zombie, or has given its pid to another process.
+TEST_CASE("identity: a zombie and a vanished process and a reused pid have ended", "[sync]") {
+  const Watchdog watchdog;
+  const Shared<Flag> go;
+  Child child([&] {
+    go->await();
+    return 0;
+  });
+  const ProcessIdentity identity = identityOf(child);
+  CHECK_FALSE(hasEnded(identity));
+
+  ProcessIdentity former = identity;  // had this pid before the child
+  former.startTime -= 1;
+  CHECK(hasEnded(former));
+
+  go->raise();
+  child.awaitEnd();
+  CHECK(hasEnded(identity));  // a zombie
+  child.wait();
+  CHECK(hasEnded(identity));  // no such pid, or by now a stranger's
+}
+
+// Pids mean nothing across pid namespaces, so nobody is declared dead by one.
+TEST_CASE("identity: nothing is known about other pid namespaces or about nobody", "[sync]") {
+  const Child child(sleepForever);
+  ProcessIdentity elsewhere = identityOf(child);
+  elsewhere.pidNamespace += 1;
+  elsewhere.startTime += 1;
+  CHECK_FALSE(hasEnded(elsewhere));
+  CHECK_FALSE(killForSure(elsewhere));
+  elsewhere.pidNamespace = 0;
+  CHECK_FALSE(hasEnded(elsewhere));
+  CHECK_FALSE(killForSure(elsewhere));
+  CHECK_FALSE(hasEnded({}));
+  CHECK_FALSE(killForSure({}));
+}
+
+// Design §5: only the process that was meant is fenced.
+TEST_CASE("identity: killForSure spares itself and whoever has the pid now", "[sync]") {
+  const Watchdog watchdog;
+  CHECK_FALSE(killForSure(ProcessIdentity::ofThisProcess()));
+  ProcessIdentity init = ProcessIdentity::ofThisProcess();
+  init.pid = 1;
+  init.startTime = startTimeOf(1);
+  CHECK_FALSE(killForSure(init));
+
+  Child child(sleepForever);
+  const ProcessIdentity identity = identityOf(child);
+  ProcessIdentity former = identity;
+  former.startTime -= 1;
+  CHECK_FALSE(killForSure(former));
+  CHECK_FALSE(hasEnded(identity));
+
+  CHECK(killForSure(identity));
+  CHECK(child.wait() == 128 + SIGKILL);
+  CHECK_FALSE(killForSure(identity));
+}
+
+TEST_CASE("identity: a command name full of brackets and digits does not mislead", "[sync]") {
+  const Shared<Flag> named;
+  const Child child([&] {
+    prctl(PR_SET_NAME, "x) Z 1 (2) 3");
+    named->raise();
+    return sleepForever();
+  });
+  named->await();
+  CHECK_FALSE(hasEnded(identityOf(child)));
+}
