@@ -30,8 +30,7 @@ TEST_CASE("broadcastSync: all others return the message, and the sender knows th
 TEST_CASE("broadcastSync of a member alone succeeds at once", "[threads]") {
   const ScratchGroup group;
   Communicator com(group.options("P0"));
-  CHECK(everything(com.broadcastSync("x", 0).outcome()) ==
-        "ok, view 1, acknowledged {}, failed {}, missing {}");
+  CHECK(everything(com.broadcastSync("x", 0).outcome()) == "ok, view 1, acknowledged {}, failed {}, missing {}");
 }
 
 TEST_CASE("many rounds of broadcastSync with changing senders stay apart (specification)", "[process]") {

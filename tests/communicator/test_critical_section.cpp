@@ -276,12 +276,16 @@ TEST_CASE("trySC enters a free section, and answers at once if it is not free", 
   CHECK(members[0]->trySC());
 }
 
-TEST_CASE("the guard gives the section back once: by scope, by release(), by releaseSC() or by moving", "[threads]") {
+TEST_CASE("the guard gives the section back once: by scope, by release(), by releaseSC() or by moving",
+          "[threads]") {
   const ScratchGroup group;
   const auto members = foundGroup(group, 2);
   Communicator& com = *members[0];
   const auto isFree = [&] { return members[1]->trySC().ok(); };
-  { const auto scope = com.requestSC(); CHECK_FALSE(isFree()); }
+  {
+    const auto scope = com.requestSC();
+    CHECK_FALSE(isFree());
+  }
   CHECK(isFree());
 
   auto inert = com.requestSC();

@@ -28,7 +28,10 @@ TEST_CASE("a forked child that uses its parent's communicator is told so by ever
         {"publish", [&] { static_cast<void>(com.publish("x")); }},
         {"broadcast", [&] { static_cast<void>(com.broadcast("x")); }},
         {"sendTo", [&] { static_cast<void>(com.sendTo("x", 0)); }},
-        {"sendTo member", [&] { static_cast<void>(com.sendTo("x", Member{0, 1})); }},
+        {"sendTo member",
+         [&] {
+           static_cast<void>(com.sendTo("x", Member{0, 1}));
+         }},
         {"receive", [&] { static_cast<void>(com.receive()); }},
         {"tryReceive", [&] { static_cast<void>(com.tryReceive()); }},
         {"receiveInto", [&] { static_cast<void>(com.receiveInto(buffer)); }},

@@ -6,7 +6,8 @@
 #include "tests/support/sleeper.hpp"
 #include "tests/support/threads.hpp"
 
-// The original course work (Com.py) had ten known defects. One test each: what went wrong there must go right here.
+// The original course work (Com.py) had ten known defects. One test each: what went wrong there must go right
+// here.
 
 using namespace ronde;
 using namespace ronde::testing;

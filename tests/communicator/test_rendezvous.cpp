@@ -157,7 +157,8 @@ TEST_CASE("sender and receiver agree on what was delivered, however close to the
   const auto members = foundGroup(group, 2);
   const auto belief = std::make_unique<Belief>();
   const auto results = inThreads(2, [&](int id) {
-    return id == 0 ? sendRestlessly(*members[0], *belief, seed) : receiveRestlessly(*members[1], *belief, seed + 1);
+    return id == 0 ? sendRestlessly(*members[0], *belief, seed)
+                   : receiveRestlessly(*members[1], *belief, seed + 1);
   });
   CHECK(results == std::vector<std::string>(2));
   checkAgreement(*belief);
@@ -258,9 +259,8 @@ TEST_CASE("a rendezvous with oneself is refused", "[threads]") {
 TEST_CASE("two that send to each other at once end at their deadlines, or by a second thread (P1)", "[threads]") {
   const ScratchGroup group;
   const auto members = foundGroup(group, 2);
-  const auto crossed = inThreads(2, [&](int id) {
-    return everything(members[static_cast<std::size_t>(id)]->sendToSync("x", 1 - id, 5ms));
-  });
+  const auto crossed = inThreads(
+      2, [&](int id) { return everything(members[static_cast<std::size_t>(id)]->sendToSync("x", 1 - id, 5ms)); });
   CHECK(crossed[0] == "timeout, view 1, acknowledged {}, failed {}, missing {1}");
   CHECK(crossed[1] == "timeout, view 1, acknowledged {}, failed {}, missing {0}");
 

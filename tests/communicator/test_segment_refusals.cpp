@@ -320,7 +320,8 @@ TEST_CASE("a /dev/shm that fills up refuses the newcomer; the group goes on (F5)
     const Outcome sent = first.publish(std::string(Options().maxMessage, 'x'));
     const bool heard = first.receive() && others.back()->receive();
     others.clear();
-    return text + "; " + std::to_string(members > 1 && members == static_cast<std::size_t>(sent.acknowledged.size())) +
+    return text + "; " +
+           std::to_string(members > 1 && members == static_cast<std::size_t>(sent.acknowledged.size())) +
            std::to_string(heard);
   });
   const std::string report = child.report();

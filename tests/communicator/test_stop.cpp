@@ -58,7 +58,8 @@ std::vector<Blocking> blockingCalls() {
 
 }  // namespace
 
-TEST_CASE("stop() ends blocked calls of other threads with stopped, never with pretended success (P1)", "[threads]") {
+TEST_CASE("stop() ends blocked calls of other threads with stopped, never with pretended success (P1)",
+          "[threads]") {
   for (const auto& [name, call] : blockingCalls()) {
     for (const WaitMode mode : {WaitMode::adaptive, WaitMode::block}) {
       CAPTURE(name);

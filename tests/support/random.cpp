@@ -1,7 +1,7 @@
 #include "tests/support/random.hpp"
 
-#include <cstdlib>
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 namespace ronde::testing {

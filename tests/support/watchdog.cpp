@@ -10,8 +10,8 @@ namespace {
 
 int depth = 0;
 
-// An alarm rather than a thread, so that tests fork from a process with one thread. The framework reports the abort
-// under the name of the test; the children end with their parent.
+// An alarm rather than a thread, so that tests fork from a process with one thread. The framework reports the
+// abort under the name of the test; the children end with their parent.
 void bark(int) {
   constexpr char kText[] = "\nwatchdog: the test below did not end in time; it hangs\n";
   static_cast<void>(!write(STDERR_FILENO, kText, sizeof(kText) - 1));
