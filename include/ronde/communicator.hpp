@@ -79,7 +79,8 @@ class RONDE_EXPORT Communicator {
 
   /// Sends to every member including ourselves. All surviving members get it or none does, whenever we die.
   /// A full mailbox delays only its owner's copy: the others have theirs before we wait for room.
-  /// Outcome: acknowledged = handed over; missing = no room until the deadline (status full).
+  /// Outcome: acknowledged = handed over; missing = no room until the deadline (status full). What is reported
+  /// missing is given up; "all or none" is for a sender that dies or is evicted.
   Outcome publish(Payload payload, Timeout timeout = kDefaultTimeout);
   /// Sends to every other member; otherwise like publish().
   Outcome broadcast(Payload payload, Timeout timeout = kDefaultTimeout);
@@ -93,13 +94,16 @@ class RONDE_EXPORT Communicator {
   Result<Message> receive(Timeout timeout = kDefaultTimeout);
   /// The next message if there is one; otherwise Status::empty at once.
   Result<Message> tryReceive();
-  /// Like receive(), into the caller's buffer, without allocation; `size` of the result says how much.
+  /// Like receive(), into the caller's buffer, without allocation (but for a long message that is interrupted by
+  /// others); `size` of the result says how much. Without a message the buffer's content is unspecified.
   /// @throws Error(bufferTooSmall) with the needed size; the message stays where it is.
   Result<MessageInfo> receiveInto(std::span<std::byte> buffer, Timeout timeout = kDefaultTimeout);
 
   /// Barrier of N participants: returns once N members have called it. Rounds are reusable and separate.
   /// All participants of a round get the same result: ok; mismatch if somebody named another N; peerFailed
-  /// if a death leaves fewer than N members; timeout if a participant's deadline passed.
+  /// if a death leaves fewer than N members; timeout if a participant's deadline passed. Not of the round and told so
+  /// at once: who calls with an N that a departure which it has not seen by view() made impossible (peerFailed).
+  /// peerStopped: the deadline passed while a stopped member held the barrier's lock; our arrival still counts.
   /// @throws Error(invalidArgument) unless 1 <= n <= the group's capacity.
   Outcome synchronize(int n, Timeout timeout = kDefaultTimeout);
   /// Barrier of all members of the view in which the first of them arrived. Any departure fails the round.
