@@ -101,9 +101,10 @@ class RONDE_EXPORT Communicator {
 
   /// Barrier of N participants: returns once N members have called it. Rounds are reusable and separate.
   /// All participants of a round get the same result: ok; mismatch if somebody named another N; peerFailed
-  /// if a death leaves fewer than N members; timeout if a participant's deadline passed. Not of the round and told so
-  /// at once: who calls with an N that a departure which it has not seen by view() made impossible (peerFailed).
-  /// peerStopped: the deadline passed while a stopped member held the barrier's lock; our arrival still counts.
+  /// if a death leaves fewer than N members; timeout if a participant's deadline passed. Not of the round and told
+  /// so at once: who calls with an N that a departure which it has not seen by view() made impossible
+  /// (peerFailed). peerStopped: the deadline passed while a stopped member held the barrier's lock; our arrival
+  /// still counts.
   /// @throws Error(invalidArgument) unless 1 <= n <= the group's capacity.
   Outcome synchronize(int n, Timeout timeout = kDefaultTimeout);
   /// Barrier of all members of the view in which the first of them arrived. Any departure fails the round.

@@ -22,8 +22,8 @@ enum class WaitMode : std::uint8_t {
   block,     ///< sleep at once: lowest load
 };
 
-/// What an asynchronous send does when the receiver's mailbox has no room. A message longer than 16 KiB that has begun
-/// to travel waits for room in any case.
+/// What an asynchronous send does when the receiver's mailbox has no room. A message longer than 16 KiB that has
+/// begun to travel waits for room in any case.
 enum class FullPolicy : std::uint8_t {
   block,  ///< wait for room until the deadline, then Status::full
   fail,   ///< Status::full at once
