@@ -65,7 +65,8 @@ class OpenState {
   /// Takes back the arrivals of departed members, and fails the round if that made it impossible.
   void settleDepartures(const ViewData& view) {
     for (std::uint32_t slot = 0; slot < capacity(); ++slot) {
-      if (phaseOf(slot) != Phase::active) state_.arrived[slot] = 0;  // or the next member there would have arrived
+      // Or the next member there would have arrived.
+      if (state_.arrived[slot] != 0 && phaseOf(slot) != Phase::active) state_.arrived[slot] = 0;
     }
     if (arrivals() == 0) return;
     Slots gone;
