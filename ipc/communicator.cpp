@@ -472,13 +472,18 @@ void reportGrant(JoinedMember& member, const detail::TokenRing::Grant& grant) {
 }
 
 Status releaseHeld(JoinedMember& member, std::uint64_t fence) {
-  const auto handover = member.tokenRing.release(fence);
-  if (handover.status == Status::empty || !member.isObserved()) return handover.status;
+  const auto giveBack = [&] { return member.tokenRing.release(fence); };
+  if (!member.isObserved() || member.tokenRing.heldFence() != fence) return giveBack().status;
   Event event;
   event.type = EventType::sectionExit;
-  event.status = handover.status;
   event.fence = fence;
-  member.emit(event);
+  try {
+    member.emit(event);  // before the next one can enter, so that the trace shows the exclusion
+  } catch (...) {
+    static_cast<void>(giveBack());  // an observer must not throw, but nobody shall wait for us because it did
+    throw;
+  }
+  const auto handover = giveBack();
   if (handover.status == Status::ok && handover.toSlot != member.context.self.slot) {
     event.type = EventType::tokenPassed;
     const auto word = detail::SlotWord::unpack(

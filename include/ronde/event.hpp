@@ -23,7 +23,7 @@ enum class EventType : std::uint8_t {
   ackMissing,      ///< a synchronous send ended otherwise: `kind`, `status`
   sectionRequest,  ///< requestSC or trySC called
   sectionEnter,    ///< we hold the critical section: `fence`
-  sectionExit,     ///< we gave it back: `fence`
+  sectionExit,     ///< we are about to give it back: `fence`
   sectionRefused,  ///< the request ended otherwise: `status`
   tokenReceived,   ///< the token is with us: `peer` had it before, `waiting` says whether we still wait for it
   tokenPassed,     ///< the token left for `peer`
