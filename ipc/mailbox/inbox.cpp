@@ -59,7 +59,9 @@ bool Inbox::discardAll(std::chrono::nanoseconds limit) {
   // the owner's slot word under this lock and go away.
   if (!holdsLock(state_.producers.lock(self_, oracle_, Deadline::in(limit)))) return false;
   const SlotLockGuard guard(state_.producers);
-  std::uint64_t tail = state_.tail.load(std::memory_order_relaxed);
+  // Garbage may be so large that the next positions would wrap to 0, which is what an unused cell has as its
+  // commit.
+  std::uint64_t tail = state_.tail.load(std::memory_order_relaxed) % (std::uint64_t{1} << 62);
   std::uint64_t tailByte = state_.tailByte.load(std::memory_order_relaxed);
   for (std::uint64_t i = 0; i <= mask_; ++i) {
     // A producer that died after its commit left `tail` behind; beyond garbage this finds a place past every cell.

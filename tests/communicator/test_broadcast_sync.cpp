@@ -150,9 +150,8 @@ TEST_CASE("the sender dies after it has sent: who had not taken it gets it as th
 }
 
 TEST_CASE("a broadcast reaches all survivors or none, whenever its sender is killed (P5)", "[process][stress]") {
-  const std::uint64_t seed = randomSeed();
-  CAPTURE(seed);
-  Random random(seed);
+  Random random;
+  CAPTURE(random.seed());
   for (int trial = 0; trial < 20; ++trial) {
     const ScratchGroup group;
     const Gate ready;
@@ -160,7 +159,7 @@ TEST_CASE("a broadcast reaches all survivors or none, whenever its sender is kil
     Child sender([&] {
       Communicator com(group.options("sender"));
       ready.open();
-      while (com.size() < 4) static_cast<void>(com.waitView(com.view().number));
+      awaitSize(com, 4);
       for (int i = 0;; ++i) {
         // By value and by reference.
         const Outcome outcome = com.broadcast(std::to_string(i) + std::string(i % 3 == 0 ? 5000 : 1, '.'));

@@ -176,7 +176,7 @@ TEST_CASE("a member that dies while it waits for the section is passed over (P2)
   Child waiter([&] {
     Communicator com(group.options("P0"));
     ready.open();
-    while (com.size() < 3) static_cast<void>(com.waitView(com.view().number));
+    awaitSize(com, 3);
     ready.open();
     return std::string(toString(com.requestSC().status()));
   });

@@ -66,6 +66,25 @@ TEST_CASE("a holder that was stopped inside, evicted and resumed cannot write an
   CHECK(second.trySC().status() == Status::empty);  // the late release has given away nothing
 }
 
+TEST_CASE("a number that no section ever has is refused, and does not bar the cell to the real ones (P3)",
+          "[threads]") {
+  const ScratchGroup group;
+  Communicator com(group.options("P0"));
+  FencedCell<int> cell(com, "balance");
+  constexpr std::uint64_t kLast = (std::uint64_t{1} << 42) - 1;
+  for (const std::uint64_t fence : {kLast + 1, ~std::uint64_t{0}}) {
+    const auto error = errorOf([&] { return cell.write(1, fence); });
+    REQUIRE(error);
+    CHECK(error->errc() == Errc::invalidArgument);
+    CAPTURE(error->what());
+    CHECK(mentions(error->what(), {"FencedCell", std::to_string(fence), "Section::fence()"}));
+  }
+  CHECK(cell.read().status() == Status::empty);
+  CHECK(cell.write(2, com.requestSC()->fence()) == Status::ok);
+  CHECK(cell.write(3, kLast) == Status::ok);
+  CHECK(cell.read()->fence == kLast);
+}
+
 TEST_CASE("a name has one size in a group, and a legal name", "[threads]") {
   const ScratchGroup group;
   Communicator com(group.options("P0"));

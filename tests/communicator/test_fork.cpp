@@ -1,13 +1,31 @@
 #include <unistd.h>
 
+#include <atomic>
+#include <filesystem>
 #include <ronde/fenced_cell.hpp>
+#include <ronde/inspect.hpp>
+#include <thread>
 
 #include "tests/support/child.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/scratch_group.hpp"
+#include "tests/support/shared.hpp"
 
 using namespace ronde;
 using namespace ronde::testing;
+
+namespace {
+
+/// True if this process has a descriptor of a file in `folder`, be it one without a name (any more).
+bool hasOpenBelow(const std::string& folder) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;  // the iterator's own
+    if (std::filesystem::read_symlink(entry.path(), gone).string().starts_with(folder)) return true;
+  }
+  return false;
+}
+
+}  // namespace
 
 TEST_CASE("a forked child that uses its parent's communicator is told so by every call (issue 2, section 5)",
           "[process]") {
@@ -136,4 +154,43 @@ TEST_CASE("exec ends the membership as death does (F1)", "[process]") {
   REQUIRE(view);
   CHECK(toText(*view) == "3: P0 | P1 died");
   child.kill();
+}
+
+TEST_CASE("fork() in another thread, whenever it comes, inherits nothing that keeps the group's name alive (F1)",
+          "[process][stress]") {
+  const ScratchGroup group;
+  const Shared<std::atomic<int>> leaks;
+  const Gate forked;
+  const Gate over;
+  constexpr int kForks = 100;
+  Child parent([&] {
+    std::atomic<bool> enough{false};
+    std::thread founder([&] {
+      // Each round opens and creates everything anew.
+      while (!enough.load()) {
+        const Communicator com(group.options("P0"));
+      }
+    });
+    for (int i = 0; i < kForks; ++i) {
+      if (fork() == 0) {
+        alarm(90);  // nobody else ends it if the test dies
+        if (hasOpenBelow("/dev/shm/")) ++*leaks;
+        forked.open();
+        over.pass();  // outlives its parent
+        _exit(0);
+      }
+      forked.pass();
+    }
+    enough = true;
+    founder.join();
+    const Communicator com(group.options("P0"));
+    forked.open();
+    return stayUntilKilled();
+  });
+  parent.awaitOpen(forked);
+  parent.kill();
+  removeStaleSegments();
+  CHECK_FALSE(group.exists());
+  CHECK(*leaks == 0);
+  over.open(kForks);
 }

@@ -61,6 +61,25 @@ TEST_CASE("a message may be longer than the mailbox: 8 MiB go through 64 KiB", "
   CHECK(sendByEveryCall(members, patternText(options.maxMessage, 8)).empty());
 }
 
+TEST_CASE("a long message to oneself needs no room in the own mailbox", "[threads]") {
+  const ScratchGroup group;
+  Options options = group.options("P0");
+  options.mailboxBytes = 64 * 1024;
+  options.maxMessage = 256 * 1024;
+  Communicator com(options);
+  for (const std::size_t size : {64UL * 1024, 256UL * 1024}) {
+    CAPTURE(size);
+    const std::string text = patternText(size, size);
+    // Nobody receives meanwhile.
+    CHECK(everything(com.sendTo(text, 0)) == "ok, view 1, acknowledged {0}, failed {}, missing {}");
+    const auto message = com.receive();
+    REQUIRE(message);
+    CHECK(message->kind == Kind::sendTo);
+    CHECK(message->text() == text);
+  }
+  CHECK(com.tryReceive().status() == Status::empty);
+}
+
 TEST_CASE("a message that is too long is refused by every call, which names both lengths", "[threads]") {
   const ScratchGroup group;
   Options options = group.options("P0");

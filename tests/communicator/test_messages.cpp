@@ -163,7 +163,7 @@ TEST_CASE("mail outlives its sender (P2)", "[process]") {
   Child receiver([&] {
     Communicator com(group.options("P0"));
     ready.open();
-    while (com.view().departed.size() < 2) static_cast<void>(com.waitView(com.view().number));
+    awaitView(com, [](const View& view) { return view.departed.size() >= 2; });
     std::string heard;
     while (const auto message = com.tryReceive()) {
       heard += std::string(message->name.view()) + "=" + std::to_string(message->sender) + ":" +

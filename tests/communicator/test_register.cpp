@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include <array>
+#include <cstring>
+
 #include "tests/support/child.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/gate.hpp"
@@ -205,4 +208,30 @@ TEST_CASE("rejoin() comes back last, as somebody new, with a new clock and an em
   CHECK(toText(members[1]->view()) == "3: P1 P0 | P0 left");
   REQUIRE(members[1]->sendTo("for the new one", 1));
   CHECK(coming.receive()->text() == "for the new one");
+}
+
+TEST_CASE("a section kept from before rejoin() gives back nothing of the new membership (P3)", "[threads]") {
+  const ScratchGroup group;
+  Communicator com(group.options("P0"));
+  auto former = com.requestSC();
+  REQUIRE(former);
+  REQUIRE(com.stop());
+  com.rejoin();  // alone, so it founds the group anew, and the fences begin anew, too
+  Communicator witness(group.options("P1"));
+  auto section = com.requestSC();
+  REQUIRE(section);
+  REQUIRE(section->fence() == former->fence());
+  former->release();
+  CHECK(witness.trySC().status() == Status::empty);
+  section->release();
+  CHECK(witness.trySC());
+}
+
+TEST_CASE("a name from a damaged segment ends where its bytes end (P6)") {
+  std::array<char, sizeof(ShortName) + 1> bytes{};
+  bytes.fill('x');  // also behind it, where a reader that goes on finds more
+  ShortName name;
+  std::memcpy(static_cast<void*>(&name), bytes.data(), sizeof(name));
+  CHECK(name.view() == std::string(kMaxNameLength, 'x'));
+  CHECK(ShortName(std::string(100, 'y')).view() == std::string(kMaxNameLength, 'y'));
 }

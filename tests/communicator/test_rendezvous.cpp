@@ -124,7 +124,7 @@ std::string receiveRestlessly(Communicator& com, Belief& belief, std::uint64_t s
     last = belief.over;
     // Sometimes busy with something else, for about as long as the sender has patience.
     const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(random.below(200));
-    while (random.chance(99) && std::chrono::steady_clock::now() < until) {
+    while (!random.oneIn(100) && std::chrono::steady_clock::now() < until) {
     }
     const auto message = com.receiveFromSync(0, std::chrono::microseconds(random.below(150)));
     if (message) ++belief.received[message->as<int>()];
@@ -151,7 +151,7 @@ void checkAgreement(const Belief& belief) {
 
 TEST_CASE("sender and receiver agree on what was delivered, however close to the deadline (design, rendezvous)",
           "[threads][stress]") {
-  const std::uint64_t seed = randomSeed();
+  const std::uint64_t seed = Random().seed();
   CAPTURE(seed);
   const ScratchGroup group;
   const auto members = foundGroup(group, 2);
@@ -165,7 +165,7 @@ TEST_CASE("sender and receiver agree on what was delivered, however close to the
 }
 
 TEST_CASE("two processes agree as well (design, rendezvous)", "[process][stress]") {
-  const std::uint64_t seed = randomSeed();
+  const std::uint64_t seed = Random().seed();
   CAPTURE(seed);
   const ScratchGroup group;
   const Shared<Belief> belief;
@@ -227,7 +227,7 @@ TEST_CASE("mail that was there before its sender died is still taken by receiveF
   Child receiver([&] {
     Communicator com(group.options("P0"));
     ready.open();
-    while (com.view().departed.empty()) static_cast<void>(com.waitView(com.view().number));
+    awaitView(com, [](const View& view) { return !view.departed.empty(); });
     const auto message = com.receive();
     return message ? std::string(message->text()) : message.outcome().text();
   });

@@ -85,7 +85,7 @@ TEST_CASE("whoever is stopped too long is evicted as silent, learns it, and may 
   Child sleeper([&] {
     Communicator com(group.impatient("P0"));
     ready.open();
-    while (com.size() < 3) static_cast<void>(com.waitView(com.view().number));
+    awaitSize(com, 3);
     const Member before = com.member();
     std::string said(toString(com.sendTo("before", 1).status));
     ready.open();

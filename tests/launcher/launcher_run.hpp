@@ -18,7 +18,7 @@
 #include <vector>
 
 // Runs the real launcher and collects what it writes.
-namespace ronde::test {
+namespace ronde::testing {
 
 using Arguments = std::vector<std::string>;
 
@@ -180,4 +180,4 @@ class Launcher {
 
 inline Result run(const Arguments& arguments, bool merged = false) { return Launcher(arguments, merged).wait(); }
 
-}  // namespace ronde::test
+}  // namespace ronde::testing

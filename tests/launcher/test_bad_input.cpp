@@ -2,7 +2,7 @@
 #include "tests/support/catch.hpp"
 
 // Every refusal says what is wrong and what to do, and starts nothing.
-using namespace ronde::test;
+using namespace ronde::testing;
 
 namespace {
 

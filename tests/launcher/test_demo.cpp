@@ -6,7 +6,7 @@
 #include "tests/support/catch.hpp"
 
 // The specification's validation checklist, on the real output of the demonstration.
-using namespace ronde::test;
+using namespace ronde::testing;
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include "tests/support/catch.hpp"
 
 // Exit codes, signals, and what is left behind.
-using namespace ronde::test;
+using namespace ronde::testing;
 
 namespace {
 

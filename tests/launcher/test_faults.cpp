@@ -1,7 +1,7 @@
 #include "launcher_run.hpp"
 #include "tests/support/catch.hpp"
 
-using namespace ronde::test;
+using namespace ronde::testing;
 
 namespace {
 

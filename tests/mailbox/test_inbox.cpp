@@ -4,17 +4,17 @@
 #include <ronde/error.hpp>
 
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/mail.hpp"
-#include "tests/support_internal/random.hpp"
-#include "tests/support_internal/stub_oracle.hpp"
+#include "tests/support/mail.hpp"
+#include "tests/support/random.hpp"
+#include "tests/support/stub_oracle.hpp"
 
 using namespace ronde;
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 TEST_CASE("inbox: news are seen from where the last look ended", "[mailbox]") {
-  const ScratchGroup group(2);
-  TestMember& owner = group[0];
+  const BareGroup group(2);
+  BareMember& owner = group[0];
   const std::uint64_t first = take(owner).lookedUpTo;
   CHECK_FALSE(owner.inbox.hasNews(first));
   REQUIRE(push(group[1], owner, 1, bytesOf("a")) == PushResult::pushed);
@@ -36,8 +36,8 @@ TEST_CASE("inbox: news are seen from where the last look ended", "[mailbox]") {
 
 // Design §6: a record is taken from the middle without losing or reordering the rest.
 TEST_CASE("inbox: taking from the middle keeps the order of the rest and gives room back in order", "[mailbox]") {
-  const ScratchGroup group(3);
-  TestMember& owner = group[0];
+  const BareGroup group(3);
+  BareMember& owner = group[0];
   const MailboxState& state = owner.segment->mailbox(0);
   const std::uint64_t head = state.head.load();
   for (std::uint64_t i = 1; i <= 9; ++i) {
@@ -57,7 +57,7 @@ TEST_CASE("inbox: taking from the middle keeps the order of the rest and gives r
 
 // A handle of an earlier incarnation must not be taken for the present one.
 TEST_CASE("inbox: a wanted sender means its incarnation", "[mailbox]") {
-  const ScratchGroup group(2);
+  const BareGroup group(2);
   REQUIRE(push(group[1], group[0], 1, {}, Kind::sendToSync) == PushResult::pushed);
   const Member former{group[1].self.slot, group[1].self.incarnation + 1};
   CHECK_FALSE(take(group[0], {false, former, Kind::sendToSync}).isMessage());
@@ -67,8 +67,8 @@ TEST_CASE("inbox: a wanted sender means its incarnation", "[mailbox]") {
 
 // receiveInto: a buffer that is too small leaves the message where it is.
 TEST_CASE("inbox: a sink that refuses leaves the message in place", "[mailbox]") {
-  const ScratchGroup group(2);
-  TestMember& owner = group[0];
+  const BareGroup group(2);
+  BareMember& owner = group[0];
   const std::size_t size = GENERATE(10U, 100U);  // in the cell, in the area
   const Bytes bytes(size, std::byte{7});
   REQUIRE(push(group[1], owner, 1, bytes) == PushResult::pushed);
@@ -80,7 +80,7 @@ TEST_CASE("inbox: a sink that refuses leaves the message in place", "[mailbox]")
 }
 
 TEST_CASE("inbox: a new owner of a slot does not find the mail of the former", "[mailbox]") {
-  ScratchGroup group(3);
+  BareGroup group(3);
   REQUIRE(push(group[1], group[0], 1, Bytes(500)) == PushResult::pushed);
   REQUIRE(push(group[1], group[0], 2, {}) == PushResult::pushed);
   // And a producer that died after its commit has left one more, which no tail tells of.
@@ -90,7 +90,7 @@ TEST_CASE("inbox: a new owner of a slot does not find the mail of the former", "
   state.tail.store(tail);
   group.bury(group[0], group[1]);
 
-  TestMember& heir = group.join();
+  BareMember& heir = group.join();
   REQUIRE(heir.self.slot == 0);
   REQUIRE(heir.self.incarnation == group[0].self.incarnation + 1);
   CHECK_FALSE(take(heir).isMessage());
@@ -112,8 +112,8 @@ Bytes trainOf(Random& random, std::size_t parts) {
 TEST_CASE("inbox: trains are put together while others run between their parts", "[mailbox]") {
   Random random;
   CAPTURE(random.seed());
-  const ScratchGroup group(4);
-  TestMember& owner = group[0];
+  const BareGroup group(4);
+  BareMember& owner = group[0];
   /// What each sender is in the middle of.
   struct Train {
     std::uint64_t sequence = 0;
@@ -161,7 +161,7 @@ TEST_CASE("inbox: a train longer than the mailbox arrives while it is being sent
   CAPTURE(random.seed());
   Options options = scratchOptions();
   options.maxMessage = 1024 * 1024;
-  const ScratchGroup group(2, options);
+  const BareGroup group(2, options);
   const Bytes bytes = random.bytes(options.maxMessage);
   for (std::size_t part = 0; part < bytes.size() / kCarBytes; ++part) {
     if (pushPart(group[1], group[0], 1, bytes, part) == PushResult::pushed) continue;
@@ -175,8 +175,8 @@ TEST_CASE("inbox: a train longer than the mailbox arrives while it is being sent
 TEST_CASE("inbox: a train without an end is never delivered and its successor is", "[mailbox]") {
   Random random;
   CAPTURE(random.seed());
-  ScratchGroup group(3);
-  TestMember& owner = group[0];
+  BareGroup group(3);
+  BareMember& owner = group[0];
   const Bytes lost = trainOf(random, 3);
   const Bytes found = trainOf(random, 2);
   REQUIRE(pushPart(group[1], owner, 7, lost, 0) == PushResult::pushed);
@@ -189,7 +189,7 @@ TEST_CASE("inbox: a train without an end is never delivered and its successor is
   }
   SECTION("the next owner of its slot sends one with the same number") {
     group.bury(group[1], group[2]);
-    TestMember& heir = group.join();
+    BareMember& heir = group.join();
     REQUIRE(heir.self.slot == 1);
     REQUIRE(pushPart(heir, owner, 7, lost, 2) == PushResult::pushed);  // no end of the dead one's train
     CHECK_FALSE(take(owner).isMessage());
@@ -204,8 +204,8 @@ TEST_CASE("inbox: a train without an end is never delivered and its successor is
 TEST_CASE("inbox: a buffer too small for a train leaves its last part and so all of it", "[mailbox]") {
   Random random;
   CAPTURE(random.seed());
-  const ScratchGroup group(2);
-  TestMember& owner = group[0];
+  const BareGroup group(2);
+  BareMember& owner = group[0];
   const std::size_t parts = GENERATE(1U, 3U);
   const Bytes bytes = trainOf(random, parts);
   for (std::size_t part = 0; part < parts; ++part) {
@@ -226,8 +226,8 @@ TEST_CASE("inbox: a buffer too small for a train leaves its last part and so all
 
 // P1: the constructor does not wait for ever for a lock of somebody stopped.
 TEST_CASE("inbox: a mailbox whose lock a dead member left is taken over", "[mailbox]") {
-  ScratchGroup group(3);
-  TestMember& owner = group[0];
+  BareGroup group(3);
+  BareMember& owner = group[0];
   REQUIRE(push(group[1], owner, 1, {}) == PushResult::pushed);
   group[1].dieHolding(owner.segment->mailbox(0).producers);
   Inbox fresh(*owner.segment, owner.self, owner.liveness);

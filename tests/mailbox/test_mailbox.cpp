@@ -3,17 +3,18 @@
 #include <cstring>
 #include <deque>
 #include <map>
+#include <thread>
 
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/mail.hpp"
-#include "tests/support_internal/random.hpp"
-#include "tests/support_internal/stub_oracle.hpp"
-#include "tests/support_internal/threads.hpp"
-#include "tests/support_internal/watchdog.hpp"
+#include "tests/support/mail.hpp"
+#include "tests/support/random.hpp"
+#include "tests/support/stub_oracle.hpp"
+#include "tests/support/threads.hpp"
+#include "tests/support/watchdog.hpp"
 
 using namespace ronde;
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 namespace {
 
@@ -79,7 +80,7 @@ std::size_t randomSize(Random& random) {
 
 /// The producers' words, to be put back as a producer leaves them that dies before it stores them.
 struct TailWords {
-  explicit TailWords(const TestMember& owner) : state(&owner.segment->mailbox(owner.self.slot)) {}
+  explicit TailWords(const BareMember& owner) : state(&owner.segment->mailbox(owner.self.slot)) {}
   void restore() const {
     state->tail.store(tail);
     state->tailByte.store(tailByte);
@@ -96,8 +97,8 @@ TEST_CASE("mailbox: random operations agree with a queue", "[mailbox]") {
   const Watchdog watchdog;
   Random random;
   CAPTURE(random.seed());
-  const ScratchGroup group(4);
-  TestMember& owner = group[0];
+  const BareGroup group(4);
+  BareMember& owner = group[0];
   const std::size_t places = 64 - Mailbox::reservedCells(owner.segment->geometry());
   Model model(places, owner.segment->geometry().mailboxBytes);
   std::uint64_t sequence = 0;
@@ -106,7 +107,7 @@ TEST_CASE("mailbox: random operations agree with a queue", "[mailbox]") {
     CAPTURE(step);
     const bool filling = step / 500 % 2 == 0;  // tides, so that both ends are reached
     if (random.below(10) < (filling ? 7U : 4U)) {
-      TestMember& sender = group[1 + random.below(3)];
+      BareMember& sender = group[1 + random.below(3)];
       const Kind kind = random.oneIn(4) ? Kind::sendToSync : Kind::sendTo;
       const Bytes bytes = random.bytes(randomSize(random));
       const PushResult result = push(sender, owner, ++sequence, bytes, kind);
@@ -135,9 +136,9 @@ TEST_CASE("mailbox: random operations agree with a queue", "[mailbox]") {
 
 // Design §6: a full mailbox is said to be full; notices in the sender's outbox always find room.
 TEST_CASE("mailbox: references find room when messages have filled the rest", "[mailbox]") {
-  const ScratchGroup group(2);
-  TestMember& owner = group[0];
-  TestMember& sender = group[1];
+  const BareGroup group(2);
+  BareMember& owner = group[0];
+  BareMember& sender = group[1];
   const Mailbox mailbox = mailboxOf(owner, sender);
   std::uint64_t sequence = 0;
   while (push(sender, owner, ++sequence, {}) == PushResult::pushed) REQUIRE(sequence < 100);
@@ -172,9 +173,9 @@ TEST_CASE("mailbox: a message is placed in one piece and as early as it can", "[
 
 // SYNC: departure. Both words are asked again under the lock.
 TEST_CASE("mailbox: nothing is pushed to or by somebody who is not active", "[mailbox]") {
-  const ScratchGroup group(3);
-  TestMember& owner = group[0];
-  TestMember& sender = group[1];
+  const BareGroup group(3);
+  BareMember& owner = group[0];
+  BareMember& sender = group[1];
   const auto attempt = [&] { return push(sender, owner, 1, bytesOf("x")); };
   SECTION("the owner departed") { owner.setPhase(Phase::departed, Departure::silent); }
   SECTION("the owner's slot has another owner by now") {
@@ -196,7 +197,7 @@ TEST_CASE("mailbox: nothing is pushed to or by somebody who is not active", "[ma
 
 // P1: the reason is named when the lock is not to be had.
 TEST_CASE("mailbox: a push tells a busy lock from a stopped owner of it", "[mailbox]") {
-  const ScratchGroup group(3);
+  const BareGroup group(3);
   StubOracle living(OwnerState::alive);
   StubOracle stopped(OwnerState::stopped);
   wordOf(group.segment().mailbox(0).producers).store(SlotLock::ownerWord(group[2].self));
@@ -211,9 +212,9 @@ TEST_CASE("mailbox: a push tells a busy lock from a stopped owner of it", "[mail
 
 // P2: a death before the commit leaves nothing.
 TEST_CASE("mailbox: a producer that died before its commit leaves no message", "[mailbox]") {
-  const ScratchGroup group(3);
-  TestMember& owner = group[0];
-  TestMember& victim = group[1];
+  const BareGroup group(3);
+  BareMember& owner = group[0];
+  BareMember& victim = group[1];
   REQUIRE(push(group[2], owner, 1, bytesOf("before")) == PushResult::pushed);
   const TailWords words(owner);
   // All of the next record is written but its commit word; its payload lies in the area.
@@ -240,15 +241,15 @@ TEST_CASE("mailbox: a producer that died after its commit leaves its message who
   const bool tailByteStored = GENERATE(false, true);
   const bool takenFirst = GENERATE(false, true);
   CAPTURE(tailByteStored, takenFirst);
-  ScratchGroup group(4);
-  TestMember& owner = group[0];
+  BareGroup group(4);
+  BareMember& owner = group[0];
   const std::vector<Bytes> payloads{Bytes(5000, std::byte{'1'}), Bytes(3, std::byte{'2'}),
                                     Bytes(700, std::byte{'3'})};
 
   // Two die in a row, the second after it stepped over the record of the first.
   const TailWords words(owner);
   for (const std::size_t i : {0U, 1U}) {
-    TestMember& victim = group[i + 1];
+    BareMember& victim = group[i + 1];
     REQUIRE(push(victim, owner, i + 1, payloads[i]) == PushResult::pushed);
     const std::uint64_t tailByte = words.state->tailByte.load();
     words.restore();
@@ -272,8 +273,8 @@ TEST_CASE("mailbox: a producer that died after its commit leaves its message who
 TEST_CASE("mailbox: repeated deaths after the commit lose and double nothing", "[mailbox]") {
   Random random;
   CAPTURE(random.seed());
-  const ScratchGroup group(3);
-  TestMember& owner = group[0];
+  const BareGroup group(3);
+  BareMember& owner = group[0];
   const TailWords any(owner);
   std::deque<Bytes> model;
   for (std::uint64_t sequence = 1; sequence < 3000; ++sequence) {
@@ -301,8 +302,8 @@ TEST_CASE("mailbox: threads push and take at once and every message arrives in o
   CAPTURE(seeds.seed(), consumers);
   constexpr int kProducers = 3;
   constexpr std::uint64_t kMessages = 1500;
-  const ScratchGroup group(1 + kProducers);
-  TestMember& owner = group[0];
+  const BareGroup group(1 + kProducers);
+  BareMember& owner = group[0];
   std::atomic<std::uint64_t> arrived{0};
   std::atomic<int> faults{0};
   // A message is its sequence number, repeated.
@@ -312,7 +313,7 @@ TEST_CASE("mailbox: threads push and take at once and every message arrives in o
   runTogether(kProducers + consumers, [&](int thread) {
     if (thread < kProducers) {
       Random random(seeds.seed() + static_cast<std::uint64_t>(thread));
-      TestMember& self = group[static_cast<std::size_t>(1 + thread)];
+      BareMember& self = group[static_cast<std::size_t>(1 + thread)];
       for (std::uint64_t sequence = 1; sequence <= kMessages; ++sequence) {
         const Bytes bytes = messageOf(sequence, randomSize(random));
         while (push(self, owner, sequence, bytes) == PushResult::full) std::this_thread::yield();

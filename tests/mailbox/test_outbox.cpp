@@ -3,12 +3,12 @@
 #include <deque>
 
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/mail.hpp"
-#include "tests/support_internal/random.hpp"
+#include "tests/support/mail.hpp"
+#include "tests/support/random.hpp"
 
 using namespace ronde;
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 namespace {
 
@@ -21,8 +21,8 @@ std::vector<std::uint64_t> positionsIn(const Segment& segment, std::uint32_t slo
 }  // namespace
 
 TEST_CASE("outbox: a block is being written until it is committed", "[mailbox]") {
-  const ScratchGroup group(3);
-  TestMember& sender = group[1];
+  const BareGroup group(3);
+  BareMember& sender = group[1];
   const auto block = sender.outbox.allocate(5);
   REQUIRE(block);
   CHECK(block->phase() == BlockPhase::writing);
@@ -51,8 +51,8 @@ TEST_CASE("outbox: a block is being written until it is committed", "[mailbox]")
 
 // A block stays until nobody who may still read it is left, and no longer.
 TEST_CASE("outbox: a block is owed until each living addressee has it or cannot get it any more", "[mailbox]") {
-  const ScratchGroup group(3);
-  TestMember& sender = group[1];
+  const BareGroup group(3);
+  BareMember& sender = group[1];
   const std::array<Member, 2> addressees{group[0].self, group[2].self};
   const Block block = commitBlock(sender, 1, Bytes(100), addressees);
   Outbox::finish(block);
@@ -76,8 +76,8 @@ TEST_CASE("outbox: a block is owed until each living addressee has it or cannot 
 }
 
 TEST_CASE("outbox: blocks come free in order and only when done or taken by all", "[mailbox]") {
-  const ScratchGroup group(2);
-  TestMember& sender = group[1];
+  const BareGroup group(2);
+  BareMember& sender = group[1];
   const std::array<Member, 1> addressees{group[0].self};
   std::vector<Block> blocks;
   for (std::uint64_t i = 0; i < kOutboxBlocks; ++i) blocks.push_back(commitBlock(sender, i + 1, {}, addressees));
@@ -98,8 +98,8 @@ TEST_CASE("outbox: blocks come free in order and only when done or taken by all"
 TEST_CASE("outbox: the largest message fits whenever the outbox is empty", "[mailbox]") {
   Random random;
   CAPTURE(random.seed());
-  const ScratchGroup group(2);
-  TestMember& sender = group[1];
+  const BareGroup group(2);
+  BareMember& sender = group[1];
   const auto largest = static_cast<std::uint32_t>(group.segment().geometry().maxMessage);
   for (int i = 0; i < 300; ++i) {
     const auto small = sender.outbox.allocate(static_cast<std::uint32_t>(random.below(5000)));
@@ -118,8 +118,8 @@ TEST_CASE("outbox: the largest message fits whenever the outbox is empty", "[mai
 TEST_CASE("outbox: random messages keep their bytes until they are done", "[mailbox]") {
   Random random;
   CAPTURE(random.seed());
-  const ScratchGroup group(2);
-  TestMember& sender = group[1];
+  const BareGroup group(2);
+  BareMember& sender = group[1];
   std::deque<std::pair<Block, Bytes>> living;  // oldest first
   std::vector<std::size_t> done;
   std::uint64_t sequence = 0;
@@ -151,7 +151,7 @@ TEST_CASE("outbox: random messages keep their bytes until they are done", "[mail
 
 // What a dead owner left is not the next owner's; its positions are never used again.
 TEST_CASE("outbox: the next owner of a slot begins empty and behind the last position", "[mailbox]") {
-  const ScratchGroup group(2);
+  const BareGroup group(2);
   const std::array<Member, 1> addressees{group[0].self};
   const Block old = commitBlock(group[1], 1, Bytes(10), addressees);
   Outbox heir(group.segment(), 1);

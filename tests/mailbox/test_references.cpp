@@ -1,26 +1,27 @@
 // References: records that point into the sender's outbox (Outbox and Inbox together).
 
 #include <array>
+#include <thread>
 
 #include "ipc/mailbox/inbox.hpp"
 #include "ipc/mailbox/outbox.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/mail.hpp"
-#include "tests/support_internal/random.hpp"
-#include "tests/support_internal/threads.hpp"
-#include "tests/support_internal/watchdog.hpp"
+#include "tests/support/mail.hpp"
+#include "tests/support/random.hpp"
+#include "tests/support/threads.hpp"
+#include "tests/support/watchdog.hpp"
 
 using namespace ronde;
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 namespace {
 
 /// P0 receives, P1 sends.
 struct Pair {
-  ScratchGroup group{3};
-  TestMember& receiver = group[0];
-  TestMember& sender = group[1];
+  BareGroup group{3};
+  BareMember& receiver = group[0];
+  BareMember& sender = group[1];
   std::array<Member, 1> addressees{receiver.self};
 
   Block commit(std::uint64_t sequence, const Bytes& bytes, Kind kind = Kind::broadcast) {
@@ -134,7 +135,7 @@ TEST_CASE("references: the numbers of a slot's former owner do not hide the next
   REQUIRE(push(pair.sender, pair.receiver, 500, bytesOf("old"), Kind::broadcast) == PushResult::pushed);
   CHECK(take(pair.receiver).bytes == bytesOf("old"));
   pair.group.bury(pair.sender, pair.receiver);
-  TestMember& heir = pair.group.join();
+  BareMember& heir = pair.group.join();
   REQUIRE(heir.self.slot == pair.sender.self.slot);
   const Block block = commitBlock(heir, 1, bytesOf("new"), pair.addressees);
   REQUIRE(pushReference(heir, pair.receiver, 1, block) == PushResult::pushed);

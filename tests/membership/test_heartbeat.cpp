@@ -6,11 +6,11 @@
 #include <map>
 
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/random.hpp"
+#include "tests/support/random.hpp"
 
 using namespace ronde;
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 using std::chrono::milliseconds;
 
 namespace {

@@ -1,19 +1,22 @@
 #include "ipc/membership/liveness.hpp"
 
 #include <linux/futex.h>
+#include <sys/wait.h>
 
+#include <csignal>
+
+#include "tests/support/bare_group.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/child.hpp"
-#include "tests/support_internal/scratch_group.hpp"
-#include "tests/support_internal/watchdog.hpp"
+#include "tests/support/child.hpp"
+#include "tests/support/watchdog.hpp"
 
 using namespace ronde;
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 // Design §7: either sign of death is enough; the quick one costs no system call.
 TEST_CASE("liveness: the life word and the file lock each tell of a death", "[membership]") {
-  const ScratchGroup group(3);
+  const BareGroup group(3);
   const Liveness& liveness = group[0].liveness;
   CHECK_FALSE(liveness.isDead(1, true));
   CHECK_FALSE(liveness.isDeserted(1));
@@ -42,9 +45,9 @@ TEST_CASE("liveness: the life word and the file lock each tell of a death", "[me
 TEST_CASE("liveness: the state of a lock owner follows from its slot and its signs of life", "[membership]") {
   Options options = scratchOptions();
   options.onSilent = SilencePolicy::wait;  // so that nobody is killed here
-  const ScratchGroup group(3, options);
+  const BareGroup group(3, options);
   Liveness& oracle = group[0].liveness;
-  TestMember& other = group[1];
+  BareMember& other = group[1];
   const Member owner = other.self;
 
   SECTION("no such slot: garbage") {
@@ -100,53 +103,46 @@ TEST_CASE("liveness: a silent owner of a lock is killed if and only if the polic
   const Watchdog watchdog;
   Options options = scratchOptions(2);
   options.onSilent = GENERATE(SilencePolicy::evict, SilencePolicy::wait);
-  struct Stage {
-    Flag go;
-    Flag joined;
-    Member self;
-  };
-  const Shared<Stage> stage;
-  Child child([&] {
-    stage->go.await();
-    TestMember member(options, "child");
-    if (member.admit() != Admission::waiting) return 1;
-    stage->self = member.self;
-    stage->joined.raise();
-    for (;;) pause();
-    return 0;
+  const Gate go;
+  const Gate joined;
+  const Shared<Member> owner;
+  Child child([&]() -> std::string {
+    go.pass();
+    BareMember member(options, "child");
+    if (member.admit() != Admission::waiting) return "not admitted";
+    *owner = member.self;
+    joined.open();
+    stayUntilKilled();
   });
-  TestMember observer(options, "observer");
-  stage->go.raise();
-  stage->joined.await();
-  CHECK(observer.liveness.ownerState(stage->self) == OwnerState::alive);
-  observer.liveness.noteSilent(stage->self);
+  BareMember observer(options, "observer");
+  go.open();
+  child.awaitOpen(joined);
+  CHECK(observer.liveness.ownerState(*owner) == OwnerState::alive);
+  observer.liveness.noteSilent(*owner);
   if (options.onSilent == SilencePolicy::wait) {
-    CHECK(observer.liveness.ownerState(stage->self) == OwnerState::stopped);
-    CHECK_FALSE(hasEnded(identityOf(observer.segment->slot(stage->self.slot))));
+    CHECK(observer.liveness.ownerState(*owner) == OwnerState::stopped);
+    CHECK_FALSE(hasEnded(identityOf(observer.segment->slot(owner->slot))));
     return;
   }
   // The kill is certain, its end may take longer than one question waits.
   OwnerState state = OwnerState::stopped;
   while (state == OwnerState::stopped) {
-    observer.liveness.noteSilent(stage->self);  // evidence that is renewed
-    state = observer.liveness.ownerState(stage->self);
+    observer.liveness.noteSilent(*owner);  // evidence that is renewed
+    state = observer.liveness.ownerState(*owner);
   }
   CHECK(state == OwnerState::dead);
-  CHECK(child.wait() == 128 + SIGKILL);
+  CHECK(child.report() == "<signal 9>");
 }
 
 // A member in our own process, or one whose pid is a stranger's by now, is not killed for being silent.
 TEST_CASE("liveness: nobody is fenced who may not be", "[membership]") {
   const Watchdog watchdog;
-  const ScratchGroup group(2);
+  const BareGroup group(2);
   Liveness& oracle = group[0].liveness;
   const Member owner = group[1].self;
   oracle.noteSilent(owner);
   CHECK(oracle.ownerState(owner) == OwnerState::stopped);
-  Child stranger([] {
-    for (;;) pause();
-    return 0;
-  });
+  const Child stranger(stayUntilKilled);
   group[1].table().pid = static_cast<std::uint32_t>(stranger.pid());
   --group[1].table().startTime;  // it counts in steps of 10 ms, in which the stranger may have begun with us
   CHECK(oracle.ownerState(owner) == OwnerState::stopped);

@@ -2,15 +2,15 @@
 
 #include <ronde/error.hpp>
 
+#include "tests/support/bare_group.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/scratch_group.hpp"
-#include "tests/support_internal/stub_oracle.hpp"
-#include "tests/support_internal/threads.hpp"
-#include "tests/support_internal/watchdog.hpp"
+#include "tests/support/stub_oracle.hpp"
+#include "tests/support/threads.hpp"
+#include "tests/support/watchdog.hpp"
 
 using namespace ronde;
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 namespace {
 
@@ -19,10 +19,10 @@ std::vector<std::string> namesIn(const ViewData& view) {
   for (const ViewEntry& entry : view.members) names.emplace_back(entry.name.view());
   return names;
 }
-std::vector<std::string> currentNames(const TestMember& member) {
+std::vector<std::string> currentNames(const BareMember& member) {
   return namesIn(*member.context.views.current());
 }
-std::uint64_t viewNumber(const TestMember& member) { return member.context.views.number(); }
+std::uint64_t viewNumber(const BareMember& member) { return member.context.views.number(); }
 
 using Names = std::vector<std::string>;
 
@@ -31,11 +31,11 @@ using Names = std::vector<std::string>;
 // Specification, REGISTER: by order of arrival, ties by name.
 TEST_CASE("registry: the founding cohort is numbered by arrival and then by name", "[membership]") {
   const Options options = scratchOptions(4);
-  TestMember c(options, "c");
-  TestMember a(options, "a");
-  TestMember b(options, "b");
-  TestMember last(options, "0");
-  for (TestMember* member : {&c, &a, &b}) {
+  BareMember c(options, "c");
+  BareMember a(options, "a");
+  BareMember b(options, "b");
+  BareMember last(options, "0");
+  for (BareMember* member : {&c, &a, &b}) {
     CHECK(member->admit() == Admission::waiting);
     CHECK(member->word().phase == Phase::active);
     CHECK(viewNumber(*member) == 0);
@@ -49,18 +49,18 @@ TEST_CASE("registry: the founding cohort is numbered by arrival and then by name
     expected = {"b", "a", "c", "0"};
   }
   SECTION("at the same time by name") {
-    for (TestMember* member : {&c, &a, &b}) member->table().arrival = 7;
+    for (BareMember* member : {&c, &a, &b}) member->table().arrival = 7;
     expected = {"a", "b", "c", "0"};
   }
   CHECK(last.admit() == Admission::admitted);
   CHECK(viewNumber(c) == 1);
   CHECK(currentNames(a) == expected);
-  for (TestMember* member : {&c, &a, &b, &last}) CHECK(member->table().joinedView == 1);
+  for (BareMember* member : {&c, &a, &b, &last}) CHECK(member->table().joinedView == 1);
 }
 
 TEST_CASE("registry: a later one is appended by a view change", "[membership]") {
-  ScratchGroup group(3);
-  const TestMember& late = group.add();
+  BareGroup group(3);
+  const BareMember& late = group.add();
   CHECK(group[3].admit() == Admission::admitted);
   CHECK(viewNumber(late) == 2);
   CHECK(currentNames(late) == Names{"P0", "P1", "P2", "P3"});
@@ -69,7 +69,7 @@ TEST_CASE("registry: a later one is appended by a view change", "[membership]") 
 
   // Also if its slot is the first.
   group.bury(group[0], group[1]);
-  const TestMember& heir = group.join();
+  const BareMember& heir = group.join();
   CHECK(heir.self == Member{0, 2});
   CHECK(currentNames(heir) == Names{"P1", "P2", "P3", "P4"});
 }
@@ -78,11 +78,11 @@ TEST_CASE("registry: all who arrive at once are in one view", "[membership][thre
   const Watchdog watchdog;
   constexpr int kMembers = 6;
   const Options options = scratchOptions(kMembers);
-  std::vector<std::unique_ptr<TestMember>> members(kMembers);
+  std::vector<std::unique_ptr<BareMember>> members(kMembers);
   std::vector<Admission> admissions(kMembers);
   runTogether(kMembers, [&](int thread) {
     const auto i = static_cast<std::size_t>(thread);
-    members[i] = std::make_unique<TestMember>(options, "P" + std::to_string(thread));
+    members[i] = std::make_unique<BareMember>(options, "P" + std::to_string(thread));
     admissions[i] = members[i]->admit();
   });
   CHECK(std::count(admissions.begin(), admissions.end(), Admission::admitted) == 1);
@@ -95,8 +95,8 @@ TEST_CASE("registry: all who arrive at once are in one view", "[membership][thre
 }
 
 TEST_CASE("registry: a name is unique among the living", "[membership]") {
-  ScratchGroup group(3);
-  TestMember twin(group.options(), "P1");
+  BareGroup group(3);
+  BareMember twin(group.options(), "P1");
   CHECK(twin.admit() == Admission::nameTaken);
   CHECK(twin.word().phase == Phase::joining);
   CHECK(viewNumber(twin) == 1);
@@ -120,10 +120,10 @@ TEST_CASE("registry: a name is unique among the living", "[membership]") {
 // The cohort is one of the living; who died while it gathered is in no view.
 TEST_CASE("registry: who dies before the founding does not count", "[membership]") {
   const Options options = scratchOptions(3);
-  TestMember first(options, "first");
-  TestMember dead(options, "dead");
-  TestMember second(options, "second");
-  TestMember third(options, "third");
+  BareMember first(options, "first");
+  BareMember dead(options, "dead");
+  BareMember second(options, "second");
+  BareMember third(options, "third");
   CHECK(first.admit() == Admission::waiting);
   CHECK(dead.admit() == Admission::waiting);
   dead.die();
@@ -141,9 +141,9 @@ TEST_CASE("registry: who dies before the founding does not count", "[membership]
 
 TEST_CASE("registry: who gives up before the founding does not count", "[membership]") {
   const Options options = scratchOptions(2);
-  TestMember quitter(options, "quitter");
-  TestMember first(options, "first");
-  TestMember second(options, "second");
+  BareMember quitter(options, "quitter");
+  BareMember first(options, "first");
+  BareMember second(options, "second");
   CHECK(quitter.admit() == Admission::waiting);
   const Leaving leaving{quitter.self, Departure::left};
   CHECK_FALSE(quitter.registry.remove(quitter.context, {&leaving, 1}, soon()));  // there is no view to change
@@ -156,9 +156,9 @@ TEST_CASE("registry: who gives up before the founding does not count", "[members
 // P2, P4: whoever installs a view folds in who was shut out before.
 TEST_CASE("registry: a proposer that died between the slot word and the view is completed by the next",
           "[membership]") {
-  ScratchGroup group(4);
-  TestMember& victim = group[1];
-  TestMember& proposer = group[2];
+  BareGroup group(4);
+  BareMember& victim = group[1];
+  BareMember& proposer = group[2];
   proposer.dieHolding(group.segment().control().registryLock);
   victim.table().departedView.store(2);
   victim.setPhase(Phase::departed, Departure::silent);
@@ -192,8 +192,8 @@ TEST_CASE("registry: a proposer that died between the slot word and the view is 
 }
 
 TEST_CASE("registry: a joiner that died before its view leaves no trace in the next", "[membership]") {
-  ScratchGroup group(3);
-  TestMember& joiner = group.add();
+  BareGroup group(3);
+  BareMember& joiner = group.add();
   joiner.dieHolding(group.segment().control().registryLock);
   joiner.setPhase(Phase::active);
   joiner.table().joinedView.store(2);
@@ -203,7 +203,7 @@ TEST_CASE("registry: a joiner that died before its view leaves no trace in the n
   CHECK(viewNumber(group[0]) == 1);
   CHECK(joiner.word().phase == Phase::departed);
   group[0].registry.reclaim(group[0].context, joiner.self.slot, true);
-  TestMember& next = group.add();
+  BareMember& next = group.add();
   CHECK(next.self == Member{joiner.self.slot, joiner.self.incarnation + 1});
   CHECK(next.table().joinedView == 0);
   CHECK(next.admit() == Admission::admitted);
@@ -212,101 +212,16 @@ TEST_CASE("registry: a joiner that died before its view leaves no trace in the n
 
 // P7: a group in which only the dead are registered is taken over, not joined.
 TEST_CASE("registry: a group of dead members is not joined", "[membership]") {
-  ScratchGroup group(3);
-  TestMember& joiner = group.add();
+  BareGroup group(3);
+  BareMember& joiner = group.add();
   for (std::size_t i = 0; i < 3; ++i) group[i].die();
   CHECK(joiner.admit() == Admission::groupDead);
   CHECK(joiner.word().phase == Phase::joining);
   CHECK(viewNumber(joiner) == 1);
 }
 
-TEST_CASE("registry: a joining slot belongs to its process as long as that lives", "[membership]") {
-  ScratchGroup group(2);
-  TestMember& joiner = group.add();
-  CHECK(joiner.self == Member{2, 1});
-  CHECK(group.add().self == Member{3, 1});
-  joiner.die();
-  TestMember& next = group.add();
-  CHECK(next.self == Member{2, 2});
-  CHECK(next.word().phase == Phase::joining);
-  CHECK(next.table().life == 0);  // the former's death is not its own
-}
-
-TEST_CASE("registry: a full group is an error that tells the way out", "[membership]") {
-  const Watchdog watchdog;
-  Options options = scratchOptions(2);
-  options.capacity = 3;
-  ScratchGroup group(2, options);
-  TestMember& third = group.join();
-  const auto claim = [&](const Deadline& deadline) {
-    const auto segment = Segment::joinOrCreate(options, soon());
-    const Registry registry(*segment);
-    const Member member = registry.claim(ShortName("fourth"), deadline).value();
-    registry.abandon(member);
-    return member;
-  };
-  const auto isFull = [&](const Deadline& deadline) {
-    try {
-      claim(deadline);
-    } catch (const Error& error) {
-      return error.errc() == Errc::groupFull &&
-             std::string(error.what()).find("RONDE_CAPACITY") != std::string::npos;
-    }
-    return false;
-  };
-  CHECK(isFull(soon()));  // at once: nobody who could make room
-  // A former member's slot may come free, so that is waited for.
-  third.die();
-  ScratchGroup::installWithout(third, Departure::died, group[0]);
-  CHECK(isFull(Deadline::in(std::chrono::milliseconds(5))));
-  WakeWord& service = group.segment().slot(0).service;
-  service.announce();  // as a service thread does that sleeps until somebody asks for its help
-  std::thread freer([&] {
-    while ((service.word.load() & 1) != 0) std::this_thread::yield();
-    cleanUp(group[0].context, group[0].registry);
-  });
-  const Member claimed = claim(soon());
-  freer.join();
-  CHECK(claimed == Member{third.self.slot, third.self.incarnation + 1});
-}
-
-// A slot is given out again only when nobody can still act on what its former owner left.
-TEST_CASE("registry: a departed slot is freed only when cleaned and drained and deserted", "[membership]") {
-  ScratchGroup group(3);
-  TestMember& gone = group[1];
-  const Member& self = gone.self;
-  bool drained = true;
-  const auto reclaim = [&] {
-    group[0].registry.reclaim(group[0].context, self.slot, drained);
-    return gone.word().phase == Phase::free;
-  };
-  CHECK_FALSE(reclaim());  // active
-  gone.die();
-  ScratchGroup::installWithout(gone, Departure::died, group[0]);
-  SECTION("not before the clean-up") { CHECK_FALSE(reclaim()); }
-  group.segment().control().cleanedView.store(2);
-  SECTION("not while its outbox is owed") {
-    drained = false;
-    CHECK_FALSE(reclaim());
-    drained = true;
-  }
-  SECTION("not while its process lives") {
-    REQUIRE(gone.segment->claimSlot(self.slot));
-    CHECK_FALSE(reclaim());
-    gone.segment->releaseSlot(self.slot);
-  }
-  SECTION("not while somebody holds the registry lock") {
-    wordOf(group.segment().control().registryLock).store(SlotLock::ownerWord(group[2].self));
-    CHECK_FALSE(reclaim());
-    wordOf(group.segment().control().registryLock).store(0);
-  }
-  CHECK(reclaim());
-  CHECK(gone.word().incarnation == self.incarnation);
-  CHECK(group.add().self == Member{self.slot, self.incarnation + 1});
-}
-
 TEST_CASE("registry: a departure is final and its first reason stays", "[membership]") {
-  ScratchGroup group(3);
+  BareGroup group(3);
   const auto remove = [&](Member member, Departure why) {
     const Leaving leaving{member, why};
     return group[0].registry.remove(group[0].context, {&leaving, 1}, soon());
@@ -324,8 +239,8 @@ TEST_CASE("registry: a departure is final and its first reason stays", "[members
 
 // P1, P6.
 TEST_CASE("registry: a lock not to be had and a garbage view are refusals", "[membership]") {
-  ScratchGroup group(3);
-  TestMember& joiner = group.add();
+  BareGroup group(3);
+  BareMember& joiner = group.add();
   const Leaving leaving{group[1].self, Departure::died};
   Word& lock = wordOf(group.segment().control().registryLock);
   SECTION("held by somebody alive") {
@@ -348,8 +263,8 @@ TEST_CASE("registry: a lock not to be had and a garbage view are refusals", "[me
 }
 
 TEST_CASE("registry: only active members are found dead", "[membership]") {
-  ScratchGroup group(4);
-  TestMember& joining = group.add();
+  BareGroup group(4);
+  BareMember& joining = group.add();
   joining.die();
   group[1].die();
   group[2].die();

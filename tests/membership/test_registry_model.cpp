@@ -5,14 +5,14 @@
 #include <set>
 
 #include "ipc/membership/registry.hpp"
+#include "tests/support/bare_group.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/random.hpp"
-#include "tests/support_internal/scratch_group.hpp"
-#include "tests/support_internal/watchdog.hpp"
+#include "tests/support/random.hpp"
+#include "tests/support/watchdog.hpp"
 
 using namespace ronde;
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 namespace {
 
@@ -55,22 +55,22 @@ TEST_CASE("registry: random arrivals and departures agree with a list", "[member
   Random random;
   CAPTURE(random.seed());
   const Options options = scratchOptions(2);
-  std::map<Member, std::unique_ptr<TestMember>> living;
+  std::map<Member, std::unique_ptr<BareMember>> living;
   std::set<Member> everSeen;
   Model model;
   int names = 0;
-  const auto make = [&]() -> TestMember& {
-    auto member = std::make_unique<TestMember>(options, "n" + std::to_string(++names));
+  const auto make = [&]() -> BareMember& {
+    auto member = std::make_unique<BareMember>(options, "n" + std::to_string(++names));
     REQUIRE(everSeen.insert(member->self).second);
     const Member self = member->self;
     return *(living[self] = std::move(member));
   };
   for (int i = 0; i < 2; ++i) {
-    TestMember& member = make();
+    BareMember& member = make();
     static_cast<void>(member.admit());
     model.members.push_back(member.self);
   }
-  const auto anybody = [&]() -> TestMember& {
+  const auto anybody = [&]() -> BareMember& {
     return *living.at(model.members[random.below(model.members.size())]);
   };
   const auto shutOut = [&](const Member& member, Departure why) {
@@ -82,13 +82,13 @@ TEST_CASE("registry: random arrivals and departures agree with a list", "[member
   for (int step = 0; step < 1500; ++step) {
     CAPTURE(step);
     if (model.members.size() < 2 || (model.members.size() < 12 && random.oneIn(2))) {
-      TestMember& member = make();
+      BareMember& member = make();
       REQUIRE(member.admit() == Admission::admitted);
       model.members.push_back(member.self);
       ++model.number;
     } else {
       // Some go at once, one of them perhaps after a proposer shut it out and died; the last of them is alive.
-      TestMember& proposer = anybody();
+      BareMember& proposer = anybody();
       std::map<Member, Departure> gone;
       std::vector<Leaving> leaving;
       for (std::uint64_t i = 1 + random.below(3); i > 0; --i) {

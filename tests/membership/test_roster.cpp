@@ -1,15 +1,15 @@
 #include "ipc/membership/roster.hpp"
 
+#include "tests/support/bare_group.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/scratch_group.hpp"
 
 using namespace ronde;
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 // A message addressed under an old view reaches the member that was meant: ids mean the view that was adopted.
 TEST_CASE("roster: ids keep the meaning of the adopted view until another is adopted", "[membership]") {
-  ScratchGroup group(4);
+  BareGroup group(4);
   Roster& roster = group[3].roster;
   CHECK(roster.memberOf(0).incarnation == 0);  // nothing is adopted yet
   CHECK(roster.adoptedSize() == 0);
@@ -34,7 +34,7 @@ TEST_CASE("roster: ids keep the meaning of the adopted view until another is ado
   CHECK(roster.idOf(group[1].self) == kUnknownId);
 
   // The next owner of the slot is somebody else.
-  TestMember& heir = group.join();
+  BareMember& heir = group.join();
   REQUIRE(heir.self.slot == 1);
   CHECK(roster.idOf(heir.self) == kUnknownId);
   roster.adopt(*roster.current());
@@ -43,7 +43,7 @@ TEST_CASE("roster: ids keep the meaning of the adopted view until another is ado
 }
 
 TEST_CASE("roster: an id or a handle out of range means nobody", "[membership]") {
-  const ScratchGroup group(2);
+  const BareGroup group(2);
   Roster& roster = group[0].roster;
   roster.adopt(*roster.current());
   for (const MemberId id : {-1, 2, kMaxMembers - 1, kMaxMembers, 1'000'000}) {
@@ -62,11 +62,11 @@ ShortName nameIn(Roster& roster, Member member) {
 }
 
 TEST_CASE("roster: names of former members are remembered", "[membership]") {
-  ScratchGroup group(3);
+  BareGroup group(3);
   Roster& roster = group[0].roster;
   static_cast<void>(roster.current());
   group.bury(group[1], group[0]);
-  TestMember& heir = group.join();
+  BareMember& heir = group.join();
   static_cast<void>(roster.current());
   CHECK(nameIn(roster, group[1].self).view() == "P1");
   CHECK(nameIn(roster, heir.self).view() == "P3");
@@ -74,7 +74,7 @@ TEST_CASE("roster: names of former members are remembered", "[membership]") {
 }
 
 TEST_CASE("roster: the view is read anew only when its number has changed", "[membership]") {
-  ScratchGroup group(3);
+  BareGroup group(3);
   Roster& roster = group[0].roster;
   const auto first = roster.current();
   CHECK(roster.current() == first);
@@ -87,10 +87,10 @@ TEST_CASE("roster: the view is read anew only when its number has changed", "[me
 
 // P6.
 TEST_CASE("roster: a garbage view is reported and the adopted one stays", "[membership]") {
-  ScratchGroup group(3);
+  BareGroup group(3);
   Roster& roster = group[0].roster;
   roster.adopt(*roster.current());
-  ScratchGroup::installWithout(group[2], Departure::left, group[1]);
+  BareGroup::installWithout(group[2], Departure::left, group[1]);
   group.segment().view(2).members = 5000;
   CHECK(roster.current() == nullptr);
   CHECK(roster.memberOf(1) == group[1].self);

@@ -1,16 +1,17 @@
 #include "ipc/membership/views.hpp"
 
 #include <cstring>
+#include <thread>
 
+#include "tests/support/bare_group.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/random.hpp"
-#include "tests/support_internal/scratch_group.hpp"
-#include "tests/support_internal/threads.hpp"
-#include "tests/support_internal/watchdog.hpp"
+#include "tests/support/random.hpp"
+#include "tests/support/threads.hpp"
+#include "tests/support/watchdog.hpp"
 
 using namespace ronde;
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 namespace {
 

@@ -3,20 +3,20 @@
 #include <array>
 
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/child.hpp"
-#include "tests/support_internal/mail.hpp"
-#include "tests/support_internal/random.hpp"
-#include "tests/support_internal/stub_oracle.hpp"
-#include "tests/support_internal/watchdog.hpp"
+#include "tests/support/child.hpp"
+#include "tests/support/mail.hpp"
+#include "tests/support/random.hpp"
+#include "tests/support/stub_oracle.hpp"
+#include "tests/support/watchdog.hpp"
 
 using namespace ronde;
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 namespace {
 
 /// A broadcast of `sender` to everybody else in the group, committed, and nothing of it handed over yet.
-Block intend(const ScratchGroup& group, TestMember& sender, std::uint64_t sequence, const Bytes& bytes) {
+Block intend(const BareGroup& group, BareMember& sender, std::uint64_t sequence, const Bytes& bytes) {
   std::vector<Member> addressees;
   for (std::size_t i = 0; i < group.size(); ++i) {
     if (group[i].self != sender.self) addressees.push_back(group[i].self);
@@ -25,22 +25,22 @@ Block intend(const ScratchGroup& group, TestMember& sender, std::uint64_t sequen
 }
 
 /// All that is in a mailbox.
-std::vector<Bytes> takeAll(TestMember& member) {
+std::vector<Bytes> takeAll(BareMember& member) {
   std::vector<Bytes> all;
   for (Received received = take(member); received.isMessage(); received = take(member))
     all.push_back(received.bytes);
   return all;
 }
 
-bool cleanUpBy(const TestMember& member) { return cleanUp(member.context, member.registry); }
-std::uint64_t cleanedView(const ScratchGroup& group) { return group.segment().control().cleanedView; }
+bool cleanUpBy(const BareMember& member) { return cleanUp(member.context, member.registry); }
+std::uint64_t cleanedView(const BareGroup& group) { return group.segment().control().cleanedView; }
 
 }  // namespace
 
 // P5: a broadcast whose sender dies reaches all survivors or none, and each of them once.
 TEST_CASE("clean-up: a committed broadcast of a dead sender reaches each survivor exactly once", "[protocol]") {
-  const ScratchGroup group(6);
-  TestMember& sender = group[1];
+  const BareGroup group(6);
+  BareMember& sender = group[1];
   const Bytes bytes = bytesOf("to all or none");
   const Block block = intend(group, sender, 1, bytes);
   // It died after all stages of handing it over: P0 has been handed a copy and that is noted; P2 a copy that it
@@ -53,7 +53,7 @@ TEST_CASE("clean-up: a committed broadcast of a dead sender reaches each survivo
   REQUIRE(pushReference(sender, group[4], 1, block) == PushResult::pushed);
 
   sender.die();
-  ScratchGroup::installWithout(sender, Departure::died, group[5]);
+  BareGroup::installWithout(sender, Departure::died, group[5]);
   CHECK(cleanUpBy(group[3]));
   CHECK(cleanedView(group) == 2);
   const std::vector<Bytes> once{bytes};
@@ -69,8 +69,8 @@ TEST_CASE("clean-up: a committed broadcast of a dead sender reaches each survivo
 }
 
 TEST_CASE("clean-up: a broadcast that was not committed reaches nobody", "[protocol]") {
-  const ScratchGroup group(3);
-  TestMember& sender = group[1];
+  const BareGroup group(3);
+  BareMember& sender = group[1];
   REQUIRE(sender.outbox.allocate(100));
   group.bury(sender, group[0]);
   CHECK(cleanedView(group) == 2);
@@ -81,19 +81,19 @@ TEST_CASE("clean-up: a broadcast that was not committed reaches nobody", "[proto
 
 // Idempotent: a cleaner that died is followed by another, which begins anew.
 TEST_CASE("clean-up: a cleaner that died anywhere is followed by the next", "[protocol]") {
-  ScratchGroup group(5);
-  TestMember& sender = group[1];
-  TestMember& cleaner = group[2];
+  BareGroup group(5);
+  BareMember& sender = group[1];
+  BareMember& cleaner = group[2];
   const Bytes bytes(10'000, std::byte{3});
   const Block first = intend(group, sender, 1, bytes);
   const Block second = intend(group, sender, 2, bytesOf("second"));
   sender.die();
-  ScratchGroup::installWithout(sender, Departure::died, cleaner);
+  BareGroup::installWithout(sender, Departure::died, cleaner);
 
   // The cleaner has done this much of it:
   const int progress = GENERATE(0, 1, 2, 3);
   CAPTURE(progress);
-  const auto hand = [&](std::uint64_t sequence, const Block& block, TestMember& to) {
+  const auto hand = [&](std::uint64_t sequence, const Block& block, BareMember& to) {
     return mailboxOf(to, cleaner)
         .pushReference(envelopeOf(sender.self, sequence, Kind::broadcast), block.position(), block.header().length,
                        soon());
@@ -112,7 +112,7 @@ TEST_CASE("clean-up: a cleaner that died anywhere is followed by the next", "[pr
   }
   cleaner.dieHolding(group.segment().control().cleanupLock);
 
-  if (GENERATE(false, true)) ScratchGroup::installWithout(cleaner, Departure::died, group[4]);
+  if (GENERATE(false, true)) BareGroup::installWithout(cleaner, Departure::died, group[4]);
   CHECK(cleanUpBy(group[4]));
   CHECK(cleanedView(group) == group[0].context.views.number());
   const std::vector<Bytes> both{bytes, bytesOf("second")};
@@ -122,12 +122,12 @@ TEST_CASE("clean-up: a cleaner that died anywhere is followed by the next", "[pr
 }
 
 TEST_CASE("clean-up: it may be run any number of times by anybody", "[protocol]") {
-  const ScratchGroup group(4);
-  TestMember& sender = group[3];
+  const BareGroup group(4);
+  BareMember& sender = group[3];
   const Bytes bytes = bytesOf("once");
   intend(group, sender, 1, bytes);
   sender.die();
-  ScratchGroup::installWithout(sender, Departure::died, group[0]);
+  BareGroup::installWithout(sender, Departure::died, group[0]);
   for (int i = 0; i < 5; ++i) {
     group.segment().control().cleanedView.store(1);  // as if nobody had done it
     CHECK(cleanUpBy(group[static_cast<std::size_t>(i % 3)]));
@@ -142,8 +142,8 @@ TEST_CASE("clean-up: random deaths of senders lose and double nothing", "[protoc
   CAPTURE(random.seed());
   for (int run = 0; run < 150; ++run) {
     CAPTURE(run);
-    const ScratchGroup group(5);
-    TestMember& sender = group[0];
+    const BareGroup group(5);
+    BareMember& sender = group[0];
     std::vector<Bytes> committed;
     std::array<std::vector<Bytes>, 5> got;
     const auto takeSome = [&](std::size_t who) {
@@ -175,7 +175,7 @@ TEST_CASE("clean-up: random deaths of senders lose and double nothing", "[protoc
       Outbox::finish(block);
     }
     sender.die();
-    ScratchGroup::installWithout(sender, Departure::died, group[4]);
+    BareGroup::installWithout(sender, Departure::died, group[4]);
     for (std::uint64_t i = 1 + random.below(3); i > 0; --i) {
       if (i > 1 && random.oneIn(2)) group.segment().control().cleanedView.store(1);
       REQUIRE(cleanUpBy(group[1 + random.below(4)]));
@@ -189,9 +189,9 @@ TEST_CASE("clean-up: random deaths of senders lose and double nothing", "[protoc
 }
 
 TEST_CASE("clean-up: a survivor without room gets the broadcast when it has made some", "[protocol]") {
-  ScratchGroup group(3);
-  TestMember& sender = group[1];
-  TestMember& full = group[2];
+  BareGroup group(3);
+  BareMember& sender = group[1];
+  BareMember& full = group[2];
   const Mailbox mailbox = mailboxOf(full, group[0]);
   std::uint64_t sequence = 0;
   // References fill the ring to its last cell; they lead nowhere.
@@ -200,7 +200,7 @@ TEST_CASE("clean-up: a survivor without room gets the broadcast when it has made
   const Bytes bytes = bytesOf("patience");
   intend(group, sender, 1, bytes);
   sender.die();
-  ScratchGroup::installWithout(sender, Departure::died, group[0]);
+  BareGroup::installWithout(sender, Departure::died, group[0]);
   CHECK_FALSE(cleanUpBy(group[0]));
   CHECK(cleanedView(group) == 2);  // what is adopted will be delivered, and holds up nothing else
   CHECK(takeAll(group[0]) == std::vector<Bytes>{bytes});  // who has room does not wait
@@ -212,8 +212,8 @@ TEST_CASE("clean-up: a survivor without room gets the broadcast when it has made
 
 // A slot is kept as long as anybody has to read what its dead owner sent.
 TEST_CASE("clean-up: the slot of a dead sender is free when its last message was taken", "[protocol]") {
-  ScratchGroup group(3);
-  TestMember& sender = group[1];
+  BareGroup group(3);
+  BareMember& sender = group[1];
   const Bytes bytes(20'000, std::byte{1});
   intend(group, sender, 1, bytes);
   group.bury(sender, group[0]);
@@ -228,10 +228,10 @@ TEST_CASE("clean-up: the slot of a dead sender is free when its last message was
 }
 
 TEST_CASE("clean-up: only active members run it and one at a time", "[protocol]") {
-  ScratchGroup group(4);
-  TestMember& newcomer = group.add();
+  BareGroup group(4);
+  BareMember& newcomer = group.add();
   group[1].die();
-  ScratchGroup::installWithout(group[1], Departure::died, group[0]);
+  BareGroup::installWithout(group[1], Departure::died, group[0]);
   const std::uint64_t token = group.segment().control().token;
 
   CHECK(cleanUpBy(newcomer));  // nothing to do for it
@@ -258,17 +258,17 @@ TEST_CASE("clean-up: a garbage view or garbage blocks of the dead stop nobody", 
   Random random;
   CAPTURE(random.seed());
   SECTION("the view") {
-    const ScratchGroup group(3);
+    const BareGroup group(3);
     group[1].die();
-    ScratchGroup::installWithout(group[1], Departure::died, group[0]);
+    BareGroup::installWithout(group[1], Departure::died, group[0]);
     group.segment().view(2).members = 999;
     CHECK_FALSE(cleanUpBy(group[0]));
     CHECK(wordOf(group.segment().control().cleanupLock).load() == 0);
   }
   SECTION("the blocks") {
     for (int run = 0; run < 200; ++run) {
-      const ScratchGroup group(3);
-      TestMember& sender = group[1];
+      const BareGroup group(3);
+      BareMember& sender = group[1];
       const Block block = intend(group, sender, 1, random.bytes(random.below(2000)));
       auto* bytes = reinterpret_cast<unsigned char*>(&block.header());
       const std::size_t from = sizeof(block.header().phase);  // still committed, or nobody would look at it
@@ -278,7 +278,7 @@ TEST_CASE("clean-up: a garbage view or garbage blocks of the dead stop nobody", 
       }
       if (random.oneIn(4)) group.segment().outbox(1).tail.store(random.word());
       sender.die();
-      ScratchGroup::installWithout(sender, Departure::died, group[0]);
+      BareGroup::installWithout(sender, Departure::died, group[0]);
       CHECK(cleanUpBy(group[0]));
       for (const std::size_t who : {0U, 2U}) {
         while (take(group[who]).status != TakeStatus::nothing) {
@@ -293,41 +293,39 @@ TEST_CASE("clean-up: a garbage view or garbage blocks of the dead stop nobody", 
 // Design §5: an evicted member that holds a lock is killed before anybody takes it.
 TEST_CASE("clean-up: an evicted holder of a lock is fenced and others are not", "[protocol]") {
   const Watchdog watchdog;
-  struct Stage {
-    Flag go;
-    Flag ready;
-    Member self;
-  };
-  const Shared<Stage> stage;
+  const Gate go;
+  const Gate ready;
+  const Shared<Member> evicted;
   Options options = scratchOptions(2);
   const bool holds = GENERATE(true, false);
   CAPTURE(holds);
-  Child child([&] {
-    stage->go.await();
-    TestMember member(options, "child");
-    if (member.admit() != Admission::waiting) return 1;
-    stage->self = member.self;
-    if (holds && !holdsLock(member.segment->cell(3).lock.lock(member.self, member.liveness, soon()))) return 2;
-    stage->ready.raise();
-    for (;;) pause();
-    return 0;
+  Child child([&]() -> std::string {
+    go.pass();
+    BareMember member(options, "child");
+    if (member.admit() != Admission::waiting) return "not admitted";
+    *evicted = member.self;
+    if (holds && !holdsLock(member.segment->cell(3).lock.lock(member.self, member.liveness, soon()))) {
+      return "no lock";
+    }
+    ready.open();
+    stayUntilKilled();
   });
-  TestMember survivor(options, "survivor");
-  stage->go.raise();
-  stage->ready.await();
+  BareMember survivor(options, "survivor");
+  go.open();
+  child.awaitOpen(ready);
   REQUIRE(survivor.admit() == Admission::admitted);
   REQUIRE(cleanUpBy(survivor));
-  const Leaving leaving{stage->self, Departure::silent};
+  const Leaving leaving{*evicted, Departure::silent};
   REQUIRE(survivor.registry.remove(survivor.context, {&leaving, 1}, soon()));
   // Without evidence that it is silent now, it may be about to unlock.
   CHECK(cleanUpBy(survivor) == !holds);
   do {
-    survivor.liveness.noteSilent(stage->self);
+    survivor.liveness.noteSilent(*evicted);
   } while (!cleanUpBy(survivor));
   if (holds) {
-    CHECK(child.wait() == 128 + SIGKILL);
+    CHECK(child.report() == "<signal 9>");
     CHECK(survivor.segment->cell(3).lock.lock(survivor.self, survivor.liveness, soon()) == LockResult::ownerDied);
   } else {
-    CHECK_FALSE(hasEnded(identityOf(survivor.segment->slot(stage->self.slot))));
+    CHECK_FALSE(hasEnded(identityOf(survivor.segment->slot(evicted->slot))));
   }
 }

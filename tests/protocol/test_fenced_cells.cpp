@@ -4,16 +4,16 @@
 #include <cstring>
 #include <ronde/error.hpp>
 
+#include "tests/support/bare_group.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/random.hpp"
-#include "tests/support_internal/scratch_group.hpp"
-#include "tests/support_internal/stub_oracle.hpp"
-#include "tests/support_internal/threads.hpp"
-#include "tests/support_internal/watchdog.hpp"
+#include "tests/support/random.hpp"
+#include "tests/support/stub_oracle.hpp"
+#include "tests/support/threads.hpp"
+#include "tests/support/watchdog.hpp"
 
 using namespace ronde;
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 namespace {
 
@@ -57,7 +57,7 @@ Errc openErrc(const FencedCells& cells, std::string_view name, std::size_t size)
 }  // namespace
 
 TEST_CASE("fenced cells: a name is one cell for all and keeps its size", "[protocol]") {
-  const ScratchGroup group(2);
+  const BareGroup group(2);
   const FencedCells first(group[0].context);
   const FencedCells second(group[1].context);
   const int cell = first.open("score", 8, soon());
@@ -75,7 +75,7 @@ TEST_CASE("fenced cells: a name is one cell for all and keeps its size", "[proto
 
 // P2.
 TEST_CASE("fenced cells: one who dies while naming a cell leaves it free", "[protocol]") {
-  const ScratchGroup group(2);
+  const BareGroup group(2);
   CellState& state = group.segment().cell(0);
   group[1].dieHolding(group.segment().control().registryLock);
   state.name = ShortName("half");
@@ -88,7 +88,7 @@ TEST_CASE("fenced cells: one who dies while naming a cell leaves it free", "[pro
 
 // Design §8: a write is accepted only with a fence not older than the last.
 TEST_CASE("fenced cells: a stale fence is refused and the value stays", "[protocol]") {
-  const ScratchGroup group(2);
+  const BareGroup group(2);
   const FencedCells cells(group[0].context);
   const FencedCells others(group[1].context);
   const int cell = cells.open("x", sizeof(Value), soon());
@@ -109,7 +109,7 @@ TEST_CASE("fenced cells: a stale fence is refused and the value stays", "[protoc
 TEST_CASE("fenced cells: random writes agree with one value and one number", "[protocol]") {
   Random random;
   CAPTURE(random.seed());
-  const ScratchGroup group(2);
+  const BareGroup group(2);
   const FencedCells cells(group[0].context);
   const int cell = cells.open("x", sizeof(Value), soon());
   std::uint64_t fence = 1;
@@ -131,7 +131,7 @@ TEST_CASE("fenced cells: random writes agree with one value and one number", "[p
 
 // The count of writes under one fence must not run into the fence.
 TEST_CASE("fenced cells: many writes under one fence do not change the fence", "[protocol]") {
-  const ScratchGroup group(1);
+  const BareGroup group(1);
   const FencedCells cells(group[0].context);
   const int cell = cells.open("x", sizeof(Value), soon());
   group.segment().cell(cell).version.store((9ULL << 22) | ((1U << 22) - 2));
@@ -144,7 +144,7 @@ TEST_CASE("fenced cells: many writes under one fence do not change the fence", "
 
 // P2: the version is the one commit.
 TEST_CASE("fenced cells: a half-written value of a dead writer is never seen", "[protocol]") {
-  const ScratchGroup group(3);
+  const BareGroup group(3);
   const FencedCells cells(group[0].context);
   const int cell = cells.open("x", sizeof(Value), soon());
   REQUIRE(write(cells, cell, valueOf(1), 5) == Status::ok);
@@ -161,7 +161,7 @@ TEST_CASE("fenced cells: a half-written value of a dead writer is never seen", "
 
 // P1.
 TEST_CASE("fenced cells: a lock not to be had is a refusal with its reason", "[protocol]") {
-  const ScratchGroup group(3);
+  const BareGroup group(3);
   const FencedCells cells(group[0].context);
   const int cell = cells.open("x", sizeof(Value), soon());
   wordOf(group.segment().cell(cell).lock).store(SlotLock::ownerWord(group[1].self));
@@ -173,7 +173,7 @@ TEST_CASE("fenced cells: a lock not to be had is a refusal with its reason", "[p
 
 TEST_CASE("fenced cells: readers see whole values and growing fences while others write", "[protocol][threads]") {
   const Watchdog watchdog;
-  const ScratchGroup group(4);
+  const BareGroup group(4);
   constexpr std::uint64_t kWrites = 20'000;
   const int cell = FencedCells(group[0].context).open("x", sizeof(Value), soon());
   std::atomic<bool> done{false};

@@ -5,12 +5,12 @@
 #include <vector>
 
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/random.hpp"
-#include "tests/support_internal/threads.hpp"
+#include "tests/support/random.hpp"
+#include "tests/support/threads.hpp"
 
 using namespace ronde;
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 // Specification: "clock=6 -> local=7".
 TEST_CASE("lamport clock: a send counts one and a delivery goes past both clocks", "[protocol]") {

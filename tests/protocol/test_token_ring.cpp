@@ -1,12 +1,12 @@
 #include "ipc/protocol/token_ring.hpp"
 
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/awaiting.hpp"
-#include "tests/support_internal/watchdog.hpp"
+#include "tests/support/member_call.hpp"
+#include "tests/support/watchdog.hpp"
 
 using namespace ronde;
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 namespace {
 
@@ -24,16 +24,16 @@ class Ring {
     group.segment().control().wants[group[who].self.slot].store(wants ? 1 : 0);
   }
   /// Requests in a thread of its own and goes to sleep there.
-  Call<TokenRing::Grant> requestAndSleep(std::size_t who) {
-    Call<TokenRing::Grant> call(group[who], [this, who] { return rings_[who]->request(soon()); });
+  MemberCall<TokenRing::Grant> requestAndSleep(std::size_t who) {
+    MemberCall<TokenRing::Grant> call(group[who], [this, who] { return rings_[who]->request(soon()); });
     call.awaitAsleep();
     return call;
   }
 
-  ScratchGroup group;
+  BareGroup group;
 
  private:
-  void add(TestMember& member) { rings_.push_back(std::make_unique<TokenRing>(member.context, member.roster)); }
+  void add(BareMember& member) { rings_.push_back(std::make_unique<TokenRing>(member.context, member.roster)); }
   std::vector<std::unique_ptr<TokenRing>> rings_;
 };
 
@@ -130,7 +130,7 @@ TEST_CASE("token ring: a hand-over decided before a view change fails", "[protoc
   std::uint64_t seen = ring.word().load();
   const Token passed{2, Token::unpack(seen).repair, true, ring.group[1].self.slot + 1};
 
-  ScratchGroup::installWithout(ring.group[1], Departure::silent, ring.group[2]);
+  BareGroup::installWithout(ring.group[1], Departure::silent, ring.group[2]);
   TokenRing::onViewChange(ring.group[2].context, *ring.group[2].context.views.current());
   CHECK_FALSE(ring.word().compare_exchange_strong(seen, passed.pack()));
   CHECK(ring.token().holder == ring.group[0].self.slot + 1);  // it stays with its holder …
@@ -142,7 +142,7 @@ TEST_CASE("token ring: a hand-over that came before the view change is moved on 
   REQUIRE(ring[0].request(atOnce()).status == Status::ok);
   ring.want(1);
   CHECK(ring[0].release(1).toSlot == 1);
-  ScratchGroup::installWithout(ring.group[1], Departure::silent, ring.group[3]);
+  BareGroup::installWithout(ring.group[1], Departure::silent, ring.group[3]);
   TokenRing::onViewChange(ring.group[3].context, *ring.group[3].context.views.current());
   CHECK(ring.token().holder == ring.group[2].self.slot + 1);  // the next in arrival order
   CHECK_FALSE(ring.token().held);
@@ -216,7 +216,7 @@ TEST_CASE("token ring: a view change moves the token of the departed to its ring
 TEST_CASE("token ring: an evicted holder is told so when it leaves and disturbs nobody", "[protocol]") {
   Ring ring(3);
   REQUIRE(ring[0].request(atOnce()).fence == 1);
-  ScratchGroup::installWithout(ring.group[0], Departure::silent, ring.group[1]);
+  BareGroup::installWithout(ring.group[0], Departure::silent, ring.group[1]);
   TokenRing::onViewChange(ring.group[1].context, *ring.group[1].context.views.current());
   REQUIRE(ring[2].request(atOnce()).fence == 2);
   const std::uint64_t word = ring.word().load();

@@ -2,17 +2,18 @@
 
 #include <array>
 #include <map>
+#include <thread>
 
 #include "ipc/protocol/token_ring.hpp"
+#include "tests/support/bare_group.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/random.hpp"
-#include "tests/support_internal/scratch_group.hpp"
-#include "tests/support_internal/threads.hpp"
-#include "tests/support_internal/watchdog.hpp"
+#include "tests/support/random.hpp"
+#include "tests/support/threads.hpp"
+#include "tests/support/watchdog.hpp"
 
 using namespace ronde;
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 namespace {
 
@@ -21,7 +22,7 @@ constexpr Member kNobody{};
 struct RingMember {
   RingMember(const Options& options, int number)
       : member(options, "n" + std::to_string(number)), ring(member.context, member.roster) {}
-  TestMember member;
+  BareMember member;
   TokenRing ring;
 };
 
@@ -69,8 +70,8 @@ TEST_CASE("token ring: random operations agree with a list of members", "[protoc
         if (holder == who) holder = kNobody;
         const auto node = members.extract(who);
         node.mapped()->member.die();
-        const TestMember& by = members.at(order[random.below(order.size())])->member;
-        ScratchGroup::installWithout(node.mapped()->member, Departure::died, by);
+        const BareMember& by = members.at(order[random.below(order.size())])->member;
+        BareGroup::installWithout(node.mapped()->member, Departure::died, by);
         REQUIRE(cleanUp(by.context, by.registry));
         break;
       }
@@ -110,7 +111,7 @@ TEST_CASE("token ring: one holder at a time and growing fences while members die
   CAPTURE(seeds.seed());
   constexpr int kMembers = 6;
   constexpr int kGrants = 1500;
-  const ScratchGroup group(kMembers);
+  const BareGroup group(kMembers);
   std::vector<std::unique_ptr<TokenRing>> rings;
   for (std::size_t i = 0; i < kMembers; ++i) {
     rings.push_back(std::make_unique<TokenRing>(group[i].context, group[i].roster));
@@ -161,7 +162,7 @@ TEST_CASE("token ring: one holder at a time and growing fences while members die
 TEST_CASE("token ring: a release that races with an eviction never leaves the token with the evicted",
           "[protocol][threads]") {
   const Watchdog watchdog;
-  const ScratchGroup group(3);
+  const BareGroup group(3);
   std::vector<std::unique_ptr<TokenRing>> rings;
   for (std::size_t i = 0; i < 3; ++i) {
     rings.push_back(std::make_unique<TokenRing>(group[i].context, group[i].roster));
@@ -204,4 +205,51 @@ TEST_CASE("token ring: a release that races with an eviction never leaves the to
     }
   });
   CHECK(faults == 0);
+}
+
+// SYNC: token-wants, by racing: a deadline that passes while the token is being handed over. Either it was handed
+// over and the request says so, or nobody hands it over any more.
+TEST_CASE("token ring: a deadline that meets a hand-over never makes two holders of one fence",
+          "[protocol][threads]") {
+  const Watchdog watchdog;
+  const Random seeds;
+  CAPTURE(seeds.seed());
+  const BareGroup group(2);
+  std::array<TokenRing, 2> rings{TokenRing(group[0].context, group[0].roster),
+                                 TokenRing(group[1].context, group[1].roster)};
+  constexpr int kRounds = 20'000;
+  std::atomic<int> inside{0};
+  std::atomic<std::uint64_t> lastFence{0};
+  std::atomic<int> faults{0};
+  std::atomic<int> missed{0};
+  std::atomic<int> handed{0};
+  std::atomic<bool> over{false};
+  runTogether(2, [&](int thread) {
+    const bool patient = thread == 0;
+    TokenRing& ring = rings.at(static_cast<std::size_t>(thread));
+    Random random(seeds.seed() + static_cast<std::uint64_t>(thread));
+    const std::uint32_t self = group[static_cast<std::size_t>(thread)].self.slot + 1;
+    for (int round = 0; patient ? round < kRounds : !over; ++round) {
+      const auto limit = std::chrono::nanoseconds(random.below(patient ? 1 : 20'000));
+      const auto grant = ring.request(patient ? soon() : Deadline::in(limit));
+      if (grant.status == Status::timeout) {
+        ++missed;
+        for (std::uint64_t looks = random.below(200); looks > 0; --looks) {
+          const Token token = ring.token();
+          if (token.held && token.holder == self) ++faults;  // it was told no, so it would never give it back
+        }
+        continue;
+      }
+      if (grant.status != Status::ok || ++inside != 1) ++faults;
+      if (lastFence.exchange(grant.fence) >= grant.fence) ++faults;
+      handed += !patient && grant.handed ? 1 : 0;
+      for (std::uint64_t i = random.below(100); i > 0; --i) cpuRelax();
+      --inside;
+      if (ring.release(grant.fence).status != Status::ok) ++faults;
+    }
+    if (patient) over = true;
+  });
+  CHECK(faults == 0);
+  CHECK(missed > 0);  // or nothing was raced
+  CHECK(handed > 0);
 }

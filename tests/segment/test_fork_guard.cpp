@@ -1,13 +1,14 @@
 #include "ipc/segment/fork_guard.hpp"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/child.hpp"
-#include "tests/support_internal/watchdog.hpp"
+#include "tests/support/child.hpp"
+#include "tests/support/watchdog.hpp"
 
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 namespace {
 
@@ -26,12 +27,9 @@ TEST_CASE("fork guard: a child has another generation and so has its child", "[s
     closeInForkedChild(fd);
   }
   const std::uint64_t here = forkGeneration();
-  Child child([&] {
-    if (forkGeneration() != here + 1) return 1;
-    Child grandchild([&] { return forkGeneration() == here + 2 ? 0 : 1; });
-    return grandchild.wait();
-  });
-  CHECK(child.wait() == 0);
+  const auto generation = [] { return std::to_string(forkGeneration()); };
+  Child child([&] { return generation() + " " + Child(generation).report(); });
+  CHECK(child.report() == std::to_string(here + 1) + " " + std::to_string(here + 2));
   CHECK(forkGeneration() == here);
   forgetForkedChild(fd);
   close(fd);
@@ -48,14 +46,14 @@ TEST_CASE("fork guard: a child has exactly the guarded descriptors closed", "[se
     closeInForkedChild(released);
     forgetForkedChild(released);
   }
-  Child child([&] {
-    if (isOpen(guarded) || !isOpen(released) || !isOpen(other)) return 1;
+  Child child([&]() -> std::string {
+    if (isOpen(guarded) || !isOpen(released) || !isOpen(other)) return "the wrong ones are open";
     // A number that is in use again belongs to whoever uses it now: the child's child keeps it.
     const int again = anyFile();
-    Child grandchild([&] { return again == guarded && isOpen(again) ? 0 : 2; });
-    return grandchild.wait();
+    if (again != guarded) return "skipped: the number is not in use again";
+    return Child([&] { return std::string(isOpen(again) ? "" : "the child's own is closed"); }).report();
   });
-  CHECK(child.wait() == 0);
+  CHECK(child.report().empty());
   CHECK(isOpen(guarded));
   forgetForkedChild(guarded);
   for (const int fd : {guarded, released, other}) close(fd);

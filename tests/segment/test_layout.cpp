@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/random.hpp"
+#include "tests/support/random.hpp"
 
 using namespace ronde;
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 TEST_CASE("layout: a token survives its packing and no field touches another", "[segment]") {
   Random random;

@@ -3,35 +3,27 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <ronde/error.hpp>
 #include <vector>
 
 #include "ipc/segment/shm_file.hpp"
+#include "tests/support/bare_group.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/child.hpp"
-#include "tests/support_internal/scratch_file.hpp"
-#include "tests/support_internal/scratch_group.hpp"
-#include "tests/support_internal/threads.hpp"
-#include "tests/support_internal/watchdog.hpp"
+#include "tests/support/child.hpp"
+#include "tests/support/expect.hpp"
+#include "tests/support/scratch_file.hpp"
+#include "tests/support/threads.hpp"
+#include "tests/support/watchdog.hpp"
 
 using namespace ronde;
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 namespace {
 
 std::string pathOf(const Options& options) { return segmentPath(segmentName(options.group)); }
 bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
-
-template <class Action>
-Errc errcOf(Action action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.errc();
-  }
-  return Errc{};
-}
 
 Errc joinErrc(const Options& options) {
   return errcOf([&] { Segment::joinOrCreate(options, soon()); });
@@ -108,9 +100,9 @@ TEST_CASE("segment: a deserted one is replaced", "[segment]") {
     const auto segment = Segment::joinOrCreate(options, soon());
     segment->control().viewNumber.store(7);
     raise(SIGKILL);
-    return 0;
+    return std::string();
   });
-  REQUIRE(child.wait() == 128 + SIGKILL);
+  REQUIRE(child.report() == "<signal 9>");
   REQUIRE(exists(pathOf(options)));
   if (ofAnotherVersion) {
     const ScratchFile file("", open(pathOf(options).c_str(), O_RDWR | O_CLOEXEC));
@@ -141,7 +133,7 @@ TEST_CASE("segment: a living one of another version is refused and left alone", 
 
 // P8: what else lies under the name is refused and not touched.
 TEST_CASE("segment: foreign things under the name are refused and left alone", "[segment]") {
-  const Watchdog watchdog(10);
+  const Watchdog watchdog(std::chrono::seconds(10));
   const Options options = scratchOptions();
   const std::string path = pathOf(options);
   const ScratchFile cleaner(path, -1);
@@ -193,9 +185,9 @@ TEST_CASE("segment: a reader neither writes nor counts as alive", "[segment]") {
     const auto own = Segment::openForReading(options.group);
     std::signal(SIGSEGV, [](int) { _exit(42); });
     own->control().viewNumber.store(4);
-    return 0;
+    return std::string("wrote");
   });
-  CHECK(child.wait() == 42);
+  CHECK(child.report() == "<exit 42>");
 }
 
 // The slot's lock is the kernel's answer to "does its process live".
@@ -222,9 +214,9 @@ TEST_CASE("segment: a forked child that touches the mapping dies alone", "[segme
   segment->control().viewNumber.store(5);
   Child child([&] {
     segment->control().viewNumber.store(6);
-    return 0;
+    return std::string("wrote");
   });
-  CHECK(child.wait() == 128 + SIGSEGV);
+  CHECK(child.report() == "<signal 11>");
   CHECK(segment->control().viewNumber == 5);
 }
 
@@ -236,11 +228,9 @@ TEST_CASE("segment: a forked child can join its parent's group itself", "[segmen
   parents->control().viewNumber.store(5);
   Child child([&] {
     const auto own = Segment::joinOrCreate(options, soon());
-    if (own->control().viewNumber != 5) return 1;
-    own->control().viewNumber.store(6);
-    return 0;
+    return std::to_string(own->control().viewNumber.exchange(6));
   });
-  CHECK(child.wait() == 0);
+  CHECK(child.report() == "5");
   CHECK(parents->control().viewNumber == 6);
 }
 
@@ -249,29 +239,22 @@ TEST_CASE("segment: a parent's locks are free after its death though its child l
   const Watchdog watchdog;
   const Options options = scratchOptions();
   const auto observer = Segment::joinOrCreate(options, soon());
-  struct Stage {
-    Flag forked;
-    std::atomic<pid_t> grandchild{0};
-  };
-  const Shared<Stage> stage;
-  Child parent([&] {
+  const Gate forked;
+  const Gate judged;
+  Child parent([&]() -> std::string {
     const auto segment = Segment::joinOrCreate(options, soon());
-    if (!segment->claimSlot(2)) return 1;
-    const pid_t pid = fork();
-    if (pid == 0) {
+    if (!segment->claimSlot(2)) return "not claimed";
+    if (fork() == 0) {
       alarm(60);  // nobody else ends it if the test dies
-      stage->forked.raise();
-      for (;;) pause();
+      forked.open();
+      judged.pass();
+      _exit(0);
     }
-    stage->grandchild.store(pid);
-    for (;;) pause();
-    return 0;
+    stayUntilKilled();
   });
-  stage->forked.await();
-  while (stage->grandchild.load() == 0) std::this_thread::yield();
+  parent.awaitOpen(forked);
   CHECK(observer->isSlotClaimed(2));
-  parent.signal(SIGKILL);
-  parent.wait();
+  parent.kill();
   CHECK_FALSE(observer->isSlotClaimed(2));
-  kill(stage->grandchild.load(), SIGKILL);
+  judged.open();
 }

@@ -8,29 +8,20 @@
 #include <functional>
 #include <ronde/error.hpp>
 
+#include "tests/support/bare_group.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/child.hpp"
-#include "tests/support_internal/random.hpp"
-#include "tests/support_internal/scratch_file.hpp"
-#include "tests/support_internal/scratch_group.hpp"
-#include "tests/support_internal/threads.hpp"
-#include "tests/support_internal/watchdog.hpp"
+#include "tests/support/child.hpp"
+#include "tests/support/expect.hpp"
+#include "tests/support/random.hpp"
+#include "tests/support/scratch_file.hpp"
+#include "tests/support/threads.hpp"
+#include "tests/support/watchdog.hpp"
 
 using namespace ronde;
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 namespace {
-
-template <class Action>
-Errc errcOf(Action action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.errc();
-  }
-  return Errc{};
-}
 
 std::string pathOf(const Options& options) { return segmentPath(segmentName(options.group)); }
 
@@ -134,33 +125,26 @@ TEST_CASE("segment file: of racing threads exactly one creates it", "[segment][t
 TEST_CASE("segment file: of racing processes exactly one creates it", "[segment]") {
   const Watchdog watchdog;
   const bool patient = GENERATE(true, false);
-  struct Stage {
-    Flag go;
-    std::atomic<int> tried{0};
-    std::atomic<int> winners{0};
-  };
   for (int i = 0; i < 10; ++i) {
     const Options options = scratchOptions();
-    const Shared<Stage> stage;
+    const Gate go;
+    const Gate tried;
+    const Shared<std::atomic<int>> winners;
     constexpr int kCreators = 4;
     {
-      std::vector<std::unique_ptr<Child>> children;
-      for (int k = 0; k < kCreators; ++k) {
-        children.push_back(std::make_unique<Child>([&] {
-          stage->go.await();
-          if (createOrSee(options, patient) >= 0) ++stage->winners;
-          ++stage->tried;
-          for (;;) pause();  // the winner holds its lock until all have tried
-          return 0;
-        }));
-      }
-      stage->go.raise();
-      while (stage->tried.load() < kCreators) std::this_thread::yield();
+      auto children = forkChildren(kCreators, [&](int) -> std::string {
+        go.pass();
+        if (createOrSee(options, patient) >= 0) ++*winners;
+        tried.open();
+        stayUntilKilled();  // the winner holds its lock until all have tried
+      });
+      go.open(kCreators);
+      awaitOpen(children, tried);
     }
     const ScratchFile file(pathOf(options), open(pathOf(options).c_str(), O_RDWR | O_CLOEXEC));
-    REQUIRE(stage->winners == 1);
+    REQUIRE(*winners == 1);
     // P7: the winner is dead. A group that another process creates at this moment may have swept the file already.
-    if (file.fd() >= 0 && access(file.path().c_str(), F_OK) == 0) removeIfDeserted(file.fd(), file.path());
+    if (file.fd() >= 0) static_cast<void>(removeIfDeserted(file.fd(), file.path()));
     REQUIRE(access(file.path().c_str(), F_OK) != 0);
   }
 }

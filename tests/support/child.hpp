@@ -23,6 +23,8 @@ class Child {
   [[nodiscard]] pid_t pid() const { return pid_; }
   /// Waits for its end. What the body returned; anything else in brackets, e.g. "<signal 9>" or "<threw: …>".
   std::string report();
+  /// Waits for its end without reaping it: it is a zombie then.
+  void awaitEnd() const;
   /// Waits until the child opens `gate`. Throws with its report if it ends instead.
   void awaitOpen(const Gate& gate);
   /// SIGKILL; returns once the process is gone.

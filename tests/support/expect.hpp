@@ -21,6 +21,13 @@ std::optional<Error> errorOf(Call call) {
   return std::nullopt;
 }
 
+/// Its code; Errc{} if `call` throws none.
+template <class Call>
+Errc errcOf(Call call) {
+  const auto error = errorOf(call);
+  return error ? error->errc() : Errc{};
+}
+
 /// "invalidOption: text" of the Error that `call` throws, or "no error". For the reports of children.
 template <class Call>
 std::string errorText(Call call) {

@@ -5,11 +5,22 @@
 #include <cstring>
 
 namespace ronde::testing {
+namespace {
 
-std::uint64_t randomSeed() {
+std::uint64_t chooseSeed() {
   if (const char* given = std::getenv("RONDE_TEST_SEED")) return std::strtoull(given, nullptr, 10);
   std::random_device device;
   return (std::uint64_t{device()} << 32) | device();
+}
+
+}  // namespace
+
+Random::Random() : Random(chooseSeed()) {}
+
+std::vector<std::byte> Random::bytes(std::size_t count) {
+  std::vector<std::byte> result(count);
+  for (std::byte& one : result) one = static_cast<std::byte>(word());
+  return result;
 }
 
 std::string patternText(std::size_t size, std::uint64_t number) {

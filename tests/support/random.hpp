@@ -8,18 +8,21 @@
 
 namespace ronde::testing {
 
-/// The seed of a random test: RONDE_TEST_SEED, or a new one. CAPTURE it, so that a failure prints it.
-std::uint64_t randomSeed();
-
-/// Random choices that depend on nothing but the seed.
+/// The source of a random run. CAPTURE its seed(), so that a failure prints it; RONDE_TEST_SEED repeats that run.
 class Random {
  public:
-  explicit Random(std::uint64_t seed) : engine_(seed) {}
+  Random();
+  explicit Random(std::uint64_t seed) : seed_(seed), engine_(seed) {}
+
+  [[nodiscard]] std::uint64_t seed() const { return seed_; }
+  std::uint64_t word() { return engine_(); }
   /// 0 to limit - 1.
   std::uint64_t below(std::uint64_t limit) { return engine_() % limit; }
-  bool chance(unsigned percent) { return below(100) < percent; }
+  bool oneIn(std::uint64_t n) { return below(n) == 0; }
+  std::vector<std::byte> bytes(std::size_t count);
 
  private:
+  std::uint64_t seed_;
   std::mt19937_64 engine_;
 };
 

@@ -47,6 +47,16 @@ using Members = std::vector<std::unique_ptr<Communicator>>;
 Members foundGroup(const ScratchGroup& group, int count, const Options& options);
 Members foundGroup(const ScratchGroup& group, int count);
 
+/// Waits until the view is as wanted. (By the number of the view that was looked at: a newer one may have come.)
+template <class Wanted>
+void awaitView(Communicator& com, Wanted wanted) {
+  View view = com.view();
+  while (!wanted(view)) view = com.waitView(view.number).value();
+}
+inline void awaitSize(Communicator& com, std::size_t size) {
+  awaitView(com, [&](const View& view) { return view.members.size() == size; });
+}
+
 /// "2: P0 P2 | P1 died": number, members, departed.
 std::string toText(const View& view);
 

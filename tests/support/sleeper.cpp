@@ -9,11 +9,8 @@
 
 namespace ronde::testing {
 
-namespace detail {
-
 char threadState(pid_t process, pid_t thread) {
-  const std::string owner = process == 0 ? "self" : std::to_string(process);
-  std::ifstream file("/proc/" + owner + "/task/" + std::to_string(thread) + "/stat");
+  std::ifstream file("/proc/" + std::to_string(process) + "/task/" + std::to_string(thread) + "/stat");
   std::string line;
   std::getline(file, line);
   // The state follows the name, which may hold anything, also parentheses.
@@ -21,11 +18,9 @@ char threadState(pid_t process, pid_t thread) {
   return nameEnd == std::string::npos ? '\0' : line[nameEnd + 2];
 }
 
-}  // namespace detail
-
 void awaitAsleep(pid_t process, pid_t thread) {
   for (;;) {
-    const char state = detail::threadState(process, thread);
+    const char state = threadState(process, thread);
     if (state == 'S') return;
     if (state == '\0' || state == 'Z') throw std::runtime_error("the thread ended instead of blocking");
     std::this_thread::yield();

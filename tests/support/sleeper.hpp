@@ -1,6 +1,7 @@
 #pragma once
 
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <functional>
@@ -14,6 +15,9 @@ namespace ronde::testing {
 void awaitAsleep(pid_t process, pid_t thread);
 /// The same for a process with one thread of interest, the main one.
 inline void awaitAsleep(pid_t process) { awaitAsleep(process, process); }
+
+/// 'S' asleep, 'R' running, …; 0 if there is no such thread.
+char threadState(pid_t process, pid_t thread);
 
 /// The number by which the kernel knows the calling thread.
 pid_t threadId();
@@ -32,7 +36,7 @@ class BlockedCall {
     thread_.wait(0);
     // It may end early in a test that fails; then there is nobody to wait for.
     while (result_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
-      if (isAsleep()) return;
+      if (threadState(getpid(), thread_.load()) == 'S') return;
       std::this_thread::yield();
     }
   }
@@ -43,21 +47,9 @@ class BlockedCall {
   }
 
  private:
-  [[nodiscard]] bool isAsleep() const;
-
   std::atomic<pid_t> thread_{0};
   std::future<Result> result_;
 };
-
-namespace detail {
-/// 'S' asleep, 'R' running, …; 0 if there is no such thread.
-char threadState(pid_t process, pid_t thread);
-}  // namespace detail
-
-template <class Result>
-bool BlockedCall<Result>::isAsleep() const {
-  return detail::threadState(0, thread_.load()) == 'S';
-}
 
 template <class Call>
 BlockedCall(Call) -> BlockedCall<std::invoke_result_t<Call>>;

@@ -4,12 +4,13 @@
 #include <vector>
 
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/child.hpp"
-#include "tests/support_internal/threads.hpp"
-#include "tests/support_internal/watchdog.hpp"
+#include "tests/support/child.hpp"
+#include "tests/support/shared.hpp"
+#include "tests/support/sleeper.hpp"
+#include "tests/support/watchdog.hpp"
 
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 namespace {
 
@@ -29,15 +30,14 @@ TEST_CASE("futex: a wake reaches a sleeper in another process", "[sync]") {
     while (words->asked.load() == 0) futexWait(words->asked, 0, kForever);
     words->answered.store(1);
     futexWakeAll(words->answered);
-    return 0;
+    return std::string();
   });
-  const Sleeper sleeper([&] {
+  const BlockedCall sleeper([&] {
     while (words->answered.load() == 0) futexWait(words->answered, 0, kForever);
   });
-  sleeper.awaitAsleep();
   words->asked.store(1);
   futexWakeAll(words->asked);
-  CHECK(child.wait() == 0);
+  CHECK(child.report().empty());
 }
 
 TEST_CASE("futex: a word that has changed is not slept on", "[sync]") {
@@ -66,10 +66,9 @@ TEST_CASE("futex: waiting for any of many words ends with a wake of whichever", 
   }
   const std::size_t which = GENERATE(0U, 63U, 127U);
   Word& word = words.at(which);
-  const Sleeper sleeper([&] {
+  const BlockedCall sleeper([&] {
     while (word.load() == 0) futexWaitAny(expected, kForever);
   });
-  sleeper.awaitAsleep();
   word.store(1);
   futexWakeAll(word);
 }

@@ -1,17 +1,19 @@
 #include "ipc/sync/identity.hpp"
 
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <sstream>
 #include <string>
 
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/child.hpp"
-#include "tests/support_internal/watchdog.hpp"
+#include "tests/support/child.hpp"
+#include "tests/support/watchdog.hpp"
 
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 namespace {
 
@@ -31,10 +33,6 @@ ProcessIdentity identityOf(const Child& child) {
           startTimeOf(child.pid())};
 }
 
-int sleepForever() {
-  for (;;) pause();
-}
-
 }  // namespace
 
 TEST_CASE("identity: this process is itself and lives", "[sync]") {
@@ -51,10 +49,10 @@ TEST_CASE("identity: this process is itself and lives", "[sync]") {
 // P2: dead is who is gone, a zombie, or has given its pid to another process.
 TEST_CASE("identity: a zombie and a vanished process and a reused pid have ended", "[sync]") {
   const Watchdog watchdog;
-  const Shared<Flag> go;
+  const Gate go;
   Child child([&] {
-    go->await();
-    return 0;
+    go.pass();
+    return std::string();
   });
   const ProcessIdentity identity = identityOf(child);
   CHECK_FALSE(hasEnded(identity));
@@ -63,16 +61,16 @@ TEST_CASE("identity: a zombie and a vanished process and a reused pid have ended
   former.startTime -= 1;
   CHECK(hasEnded(former));
 
-  go->raise();
+  go.open();
   child.awaitEnd();
   CHECK(hasEnded(identity));  // a zombie
-  child.wait();
+  CHECK(child.report().empty());
   CHECK(hasEnded(identity));  // no such pid, or by now a stranger's
 }
 
 // Pids mean nothing across pid namespaces, so nobody is declared dead by one.
 TEST_CASE("identity: nothing is known about other pid namespaces or about nobody", "[sync]") {
-  const Child child(sleepForever);
+  const Child child(stayUntilKilled);
   ProcessIdentity elsewhere = identityOf(child);
   elsewhere.pidNamespace += 1;
   elsewhere.startTime += 1;
@@ -94,7 +92,7 @@ TEST_CASE("identity: killForSure spares itself and whoever has the pid now", "[s
   init.startTime = startTimeOf(1);
   CHECK_FALSE(killForSure(init));
 
-  Child child(sleepForever);
+  Child child(stayUntilKilled);
   const ProcessIdentity identity = identityOf(child);
   ProcessIdentity former = identity;
   former.startTime -= 1;
@@ -102,17 +100,17 @@ TEST_CASE("identity: killForSure spares itself and whoever has the pid now", "[s
   CHECK_FALSE(hasEnded(identity));
 
   CHECK(killForSure(identity));
-  CHECK(child.wait() == 128 + SIGKILL);
+  CHECK(child.report() == "<signal 9>");
   CHECK_FALSE(killForSure(identity));
 }
 
 TEST_CASE("identity: a command name full of brackets and digits does not mislead", "[sync]") {
-  const Shared<Flag> named;
+  const Gate named;
   const Child child([&] {
     prctl(PR_SET_NAME, "x) Z 1 (2) 3");
-    named->raise();
-    return sleepForever();
+    named.open();
+    return stayUntilKilled();
   });
-  named->await();
+  named.pass();
   CHECK_FALSE(hasEnded(identityOf(child)));
 }

@@ -1,38 +1,35 @@
 #include "ipc/sync/life_word.hpp"
 
 #include <sys/syscall.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <thread>
 
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/child.hpp"
-#include "tests/support_internal/threads.hpp"
-#include "tests/support_internal/watchdog.hpp"
+#include "tests/support/child.hpp"
+#include "tests/support/sleeper.hpp"
+#include "tests/support/watchdog.hpp"
 
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 namespace {
 
-struct Stage {
-  Word life{0};
-  Flag go;
-};
-
 /// A process with a thread that has a life word, as a member's service thread has; it ends as `end` does.
 template <class End>
-int liveAndEnd(const Shared<Stage>& stage, End end) {
-  Flag begun;
+std::string liveAndEnd(Word& word, const Gate& go, End end) {
+  const Gate begun;
   LifeWord life;
   std::thread service([&] {
-    if (!life.begin(stage->life)) _exit(3);
-    begun.raise();
+    if (!life.begin(word)) _exit(3);
+    begun.open();
     for (;;) pause();
   });
-  begun.await();
-  stage->go.await();
+  begun.pass();
+  go.pass();
   end();
-  return 4;  // not reached
+  return "went on";
 }
 
 robust_list_head* ownRobustList() {
@@ -47,29 +44,29 @@ robust_list_head* ownRobustList() {
 // Design §7: the kernel announces a death, however the process ends, and wakes who watches.
 TEST_CASE("life word: every kind of death is announced and wakes a watcher", "[sync]") {
   const Watchdog watchdog;
-  const Shared<Stage> stage;
+  const Shared<Word> life;
+  const Gate go;
   const int kind = GENERATE(0, 1, 2, 3);
   CAPTURE(kind);
   const Child child([&] {
-    return liveAndEnd(stage, [&] {
+    return liveAndEnd(*life, go, [&] {
       if (kind == 0) raise(SIGKILL);
       if (kind == 1) _exit(0);
       if (kind == 2) execl("/bin/sleep", "sleep", "100", nullptr);
       if (kind == 3) raise(SIGSEGV);
     });
   });
-  while (stage->life.load() == 0) std::this_thread::yield();
-  CHECK_FALSE(LifeWord::saysDead(stage->life.load()));
+  while (life->load() == 0) std::this_thread::yield();
+  CHECK_FALSE(LifeWord::saysDead(life->load()));
   {
-    const Sleeper watcher([&] {
-      for (std::uint32_t seen = stage->life.load(); !LifeWord::saysDead(seen); seen = stage->life.load()) {
-        futexWait(stage->life, seen, std::chrono::hours(1));
+    const BlockedCall watcher([&] {
+      for (std::uint32_t seen = life->load(); !LifeWord::saysDead(seen); seen = life->load()) {
+        futexWait(*life, seen, std::chrono::hours(1));
       }
     });
-    watcher.awaitAsleep();
-    stage->go.raise();
+    go.open();
   }
-  CHECK(LifeWord::saysDead(stage->life.load()));
+  CHECK(LifeWord::saysDead(life->load()));
 }
 
 TEST_CASE("life word: an orderly end clears the word and the thread's exit leaves it alone", "[sync]") {

@@ -5,14 +5,16 @@
 #include <vector>
 
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/random.hpp"
-#include "tests/support_internal/stub_oracle.hpp"
-#include "tests/support_internal/threads.hpp"
-#include "tests/support_internal/watchdog.hpp"
+#include "tests/support/deadlines.hpp"
+#include "tests/support/random.hpp"
+#include "tests/support/sleeper.hpp"
+#include "tests/support/stub_oracle.hpp"
+#include "tests/support/threads.hpp"
+#include "tests/support/watchdog.hpp"
 
 using namespace ronde;
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 namespace {
 
@@ -20,7 +22,6 @@ constexpr std::uint32_t kSleepers = 1U << 31;
 constexpr Member kUs{3, 7};
 constexpr Member kOther{5, 2};
 
-Deadline soon() { return Deadline::in(std::chrono::seconds(50)); }
 Deadline shortly() { return Deadline::in(std::chrono::milliseconds(2)); }
 
 }  // namespace
@@ -162,10 +163,9 @@ TEST_CASE("slot lock: an unlock wakes who sleeps on it", "[sync]") {
     CHECK((asleepOn & kSleepers) != 0);
   }
   wordOf(lock).store(asleepOn);
-  const Sleeper sleeper([&] {
+  const BlockedCall sleeper([&] {
     while (wordOf(lock).load() == asleepOn) futexWait(wordOf(lock), asleepOn, std::chrono::hours(1));
   });
-  sleeper.awaitAsleep();
   lock.unlock();
 }
 

@@ -1,11 +1,13 @@
 #include "ipc/sync/turn.hpp"
 
+#include <thread>
+
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/threads.hpp"
-#include "tests/support_internal/watchdog.hpp"
+#include "tests/support/threads.hpp"
+#include "tests/support/watchdog.hpp"
 
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 namespace {
 

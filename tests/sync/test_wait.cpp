@@ -3,12 +3,14 @@
 #include <array>
 
 #include "tests/support/catch.hpp"
-#include "tests/support_internal/threads.hpp"
-#include "tests/support_internal/watchdog.hpp"
+#include "tests/support/deadlines.hpp"
+#include "tests/support/sleeper.hpp"
+#include "tests/support/threads.hpp"
+#include "tests/support/watchdog.hpp"
 
 using namespace ronde;
 using namespace ronde::detail;
-using namespace ronde::test;
+using namespace ronde::testing;
 
 namespace {
 
@@ -19,8 +21,6 @@ WaitPlan unslicedPlan(WaitMode mode) {
   plan.slice = std::chrono::hours(1);
   return plan;
 }
-
-Deadline soon() { return Deadline::in(std::chrono::seconds(50)); }
 
 }  // namespace
 
@@ -57,10 +57,8 @@ TEST_CASE("wake word: a wake reaches every sleeper", "[sync]") {
       event.sleep(announced, std::chrono::hours(1));
     }
   };
-  const Sleeper first(body);
-  const Sleeper second(body);
-  first.awaitAsleep();
-  second.awaitAsleep();
+  const BlockedCall first(body);
+  const BlockedCall second(body);
   news.store(true);
   event.wake();
 }

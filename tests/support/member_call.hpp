@@ -3,9 +3,9 @@
 #include <future>
 #include <thread>
 
-#include "tests/support_internal/scratch_group.hpp"
+#include "tests/support/bare_group.hpp"
 
-namespace ronde::test {
+namespace ronde::testing {
 
 /// Options under which a waiting call sleeps at once, so that a test can know that it waits.
 inline Options blockingOptions() {
@@ -16,16 +16,16 @@ inline Options blockingOptions() {
 
 /// A member's call in a thread of its own. The member is stopped when a test ends before the call.
 template <class Result>
-class Call {
+class MemberCall {
  public:
   template <class Body>
-  Call(TestMember& member, Body body) : member_(&member) {
+  MemberCall(BareMember& member, Body body) : member_(&member) {
     member.context.doorbell().wake();  // so that a sleeper's mark is this call's
     result_ = std::async(std::launch::async, std::move(body));
   }
-  Call(Call&&) noexcept = default;
-  Call& operator=(Call&&) noexcept = default;
-  ~Call() {
+  MemberCall(MemberCall&&) noexcept = default;
+  MemberCall& operator=(MemberCall&&) noexcept = default;
+  ~MemberCall() {
     if (result_.valid()) member_->context.beginStopping();
   }
 
@@ -39,8 +39,8 @@ class Call {
   Result get() { return result_.get(); }
 
  private:
-  TestMember* member_;
+  BareMember* member_;
   std::future<Result> result_;
 };
 
-}  // namespace ronde::test
+}  // namespace ronde::testing

@@ -6,7 +6,7 @@
 
 #include "ipc/mailbox/inbox.hpp"
 
-namespace ronde::test {
+namespace ronde::testing {
 
 /// Takes any message.
 class ByteSink : public detail::Sink {
@@ -34,4 +34,4 @@ class SmallSink : public detail::Sink {
   std::vector<std::byte> content;
 };
 
-}  // namespace ronde::test
+}  // namespace ronde::testing

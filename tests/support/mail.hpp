@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "ipc/mailbox/mailbox.hpp"
-#include "tests/support_internal/scratch_group.hpp"
-#include "tests/support_internal/sinks.hpp"
+#include "tests/support/bare_group.hpp"
+#include "tests/support/sinks.hpp"
 
-namespace ronde::test {
+namespace ronde::testing {
 
 using Bytes = std::vector<std::byte>;
 
@@ -21,17 +21,17 @@ inline detail::Envelope envelopeOf(Member sender, std::uint64_t sequence, Kind k
   return {sender, kind, 1000 + sequence, 1, sequence};
 }
 
-inline detail::Mailbox mailboxOf(const TestMember& owner, TestMember& pusher) {
+inline detail::Mailbox mailboxOf(const BareMember& owner, BareMember& pusher) {
   return {*pusher.segment, owner.self, pusher.self, pusher.liveness};
 }
 
-inline detail::PushResult push(TestMember& from, const TestMember& to, std::uint64_t sequence,
+inline detail::PushResult push(BareMember& from, const BareMember& to, std::uint64_t sequence,
                                const Bytes& payload, Kind kind = Kind::sendTo) {
   return mailboxOf(to, from).pushWhole(envelopeOf(from.self, sequence, kind), payload, soon());
 }
 
 /// Part `index` of a train, cut at `partBytes`.
-inline detail::PushResult pushPart(TestMember& from, const TestMember& to, std::uint64_t sequence,
+inline detail::PushResult pushPart(BareMember& from, const BareMember& to, std::uint64_t sequence,
                                    const Bytes& payload, std::size_t index,
                                    std::size_t partBytes = detail::kCarBytes) {
   const std::size_t offset = index * partBytes;
@@ -51,7 +51,7 @@ struct Received {
   [[nodiscard]] bool isMessage() const { return status == detail::TakeStatus::taken; }
 };
 
-inline Received take(TestMember& owner, const detail::Wanted& wanted = {}) {
+inline Received take(BareMember& owner, const detail::Wanted& wanted = {}) {
   ByteSink sink;
   detail::Taken taken;
   const detail::TakeStatus status = owner.inbox.take(wanted, sink, taken);
@@ -60,7 +60,7 @@ inline Received take(TestMember& owner, const detail::Wanted& wanted = {}) {
 }
 
 /// A message in `from`'s outbox for `addressees`, committed.
-inline detail::Block commitBlock(TestMember& from, std::uint64_t sequence, const Bytes& payload,
+inline detail::Block commitBlock(BareMember& from, std::uint64_t sequence, const Bytes& payload,
                                  std::span<const Member> addressees, Kind kind = Kind::broadcast) {
   const auto block = from.outbox.allocate(static_cast<std::uint32_t>(payload.size()));
   if (!block) throw std::logic_error("the outbox is full");
@@ -68,10 +68,10 @@ inline detail::Block commitBlock(TestMember& from, std::uint64_t sequence, const
   return *block;
 }
 
-inline detail::PushResult pushReference(TestMember& from, const TestMember& to, std::uint64_t sequence,
+inline detail::PushResult pushReference(BareMember& from, const BareMember& to, std::uint64_t sequence,
                                         const detail::Block& block, Kind kind = Kind::broadcast) {
   return mailboxOf(to, from).pushReference(envelopeOf(from.self, sequence, kind), block.position(),
                                            block.header().length, soon());
 }
 
-}  // namespace ronde::test
+}  // namespace ronde::testing

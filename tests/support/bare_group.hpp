@@ -14,12 +14,9 @@
 #include "ipc/membership/registry.hpp"
 #include "ipc/membership/roster.hpp"
 #include "ipc/protocol/cleanup.hpp"
+#include "tests/support/deadlines.hpp"
 
-namespace ronde::test {
-
-/// Enough for anything that does not hang; a test that reaches it fails.
-inline detail::Deadline soon() { return detail::Deadline::in(std::chrono::seconds(50)); }
-inline detail::Deadline atOnce() { return detail::Deadline::passedAlready(); }
+namespace ronde::testing {
 
 /// A small group that no other test uses.
 inline Options scratchOptions(int expected = 1) {
@@ -35,9 +32,9 @@ inline Options scratchOptions(int expected = 1) {
 
 /// A member as Communicator makes one, with a file description of its own, but without a service thread: nothing
 /// happens that the test does not do.
-class TestMember {
+class BareMember {
  public:
-  TestMember(const Options& options, std::string_view nameGiven)
+  BareMember(const Options& options, std::string_view nameGiven)
       : name(nameGiven),
         segment(detail::Segment::joinOrCreate(options, soon())),
         registry(*segment),
@@ -80,9 +77,9 @@ class TestMember {
 };
 
 /// A founded group of members P0, P1, … in this process; P0 has slot 0 and id 0, and so on.
-class ScratchGroup {
+class BareGroup {
  public:
-  explicit ScratchGroup(int size, const Options& options = scratchOptions()) : options_(options) {
+  explicit BareGroup(int size, const Options& options = scratchOptions()) : options_(options) {
     options_.expected = size;
     for (int i = 0; i < size; ++i) {
       const auto expected = i + 1 < size ? detail::Admission::waiting : detail::Admission::admitted;
@@ -91,25 +88,25 @@ class ScratchGroup {
     cleanUp();
   }
 
-  [[nodiscard]] TestMember& operator[](std::size_t index) const { return *members_.at(index); }
+  [[nodiscard]] BareMember& operator[](std::size_t index) const { return *members_.at(index); }
   [[nodiscard]] std::size_t size() const { return members_.size(); }
   [[nodiscard]] const detail::Segment& segment() const { return *members_.front()->segment; }
   [[nodiscard]] const Options& options() const { return options_; }
 
   /// A further member in phase joining.
-  TestMember& add() {
-    members_.push_back(std::make_unique<TestMember>(options_, "P" + std::to_string(members_.size())));
+  BareMember& add() {
+    members_.push_back(std::make_unique<BareMember>(options_, "P" + std::to_string(members_.size())));
     return *members_.back();
   }
   /// A further member in the view.
-  TestMember& join() {
-    TestMember& member = add();
+  BareMember& join() {
+    BareMember& member = add();
     if (member.admit() != detail::Admission::admitted) throw std::logic_error("the newcomer was not admitted");
     cleanUp();
     return member;
   }
   /// The view change without `gone`, installed by `by`, and nothing after it.
-  static void installWithout(const TestMember& gone, Departure why, const TestMember& by) {
+  static void installWithout(const BareMember& gone, Departure why, const BareMember& by) {
     const detail::Leaving leaving{gone.self, why};
     if (!by.registry.remove(by.context, {&leaving, 1}, soon())) throw std::logic_error("no view was installed");
   }
@@ -123,17 +120,17 @@ class ScratchGroup {
     }
   }
   /// Death, view change and clean-up.
-  void bury(TestMember& gone, const TestMember& by) const {
+  void bury(BareMember& gone, const BareMember& by) const {
     gone.die();
     installWithout(gone, Departure::died, by);
     static_cast<void>(detail::cleanUp(by.context, by.registry));
   }
 
  private:
-  static bool isDead(const TestMember& member) { return member.table().life.load() == FUTEX_OWNER_DIED; }
+  static bool isDead(const BareMember& member) { return member.table().life.load() == FUTEX_OWNER_DIED; }
 
   Options options_;
-  std::vector<std::unique_ptr<TestMember>> members_;
+  std::vector<std::unique_ptr<BareMember>> members_;
 };
 
-}  // namespace ronde::test
+}  // namespace ronde::testing

@@ -5,7 +5,7 @@
 
 #include "ipc/sync/slot_lock.hpp"
 
-namespace ronde::test {
+namespace ronde::testing {
 
 /// Answers for lock owners as the test says. As thread-safe as what it is given.
 class StubOracle : public detail::OwnerOracle {
@@ -22,4 +22,4 @@ class StubOracle : public detail::OwnerOracle {
 /// The bits of a lock in the segment, to read, or to write what only a dead owner or a garbage writer leaves.
 inline detail::Word& wordOf(detail::SlotLock& lock) { return reinterpret_cast<detail::Word&>(lock); }
 
-}  // namespace ronde::test
+}  // namespace ronde::testing

@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-namespace ronde::test {
+namespace ronde::testing {
 
 /// A descriptor, and a path (if not empty) that the test leaves no file under.
 class ScratchFile {
@@ -29,4 +29,4 @@ class ScratchFile {
   int fd_;
 };
 
-}  // namespace ronde::test
+}  // namespace ronde::testing
