@@ -65,11 +65,11 @@ void ServiceThread::run() {
       nextBeat = Clock::now() + context_.segment.heartbeatInterval();
       if (callbacks_.beat) callbacks_.beat();
     }
-    if (context_.isActive(context_.self)) {
-      removeDead(isDue);
-      if (isDue) judgeSilence();
-      cleaned_ = cleanUp(context_, registry_);
-    }
+    const bool isMember = context_.isActive(context_.self);
+    if (isMember) removeDead(isDue);
+    // A newcomer judges, too: where nobody else lives, whom it waits for at the registry's lock may be stopped.
+    if (isDue && !context_.isOut()) judgeSilence();
+    if (isMember) cleaned_ = cleanUp(context_, registry_);
     reportViews();
     if (!evictionReported_ && context_.standing() == Status::evicted) {
       evictionReported_ = true;
@@ -125,6 +125,7 @@ void ServiceThread::judgeSilence() {
   for (const Member& member : verdict.silent) context_.liveness.noteSilent(member);
   if (!verdict.beating.empty() && callbacks_.heartbeats) callbacks_.heartbeats(verdict.beating);
   if (verdict.silent.empty() || context_.segment.silencePolicy() != SilencePolicy::evict) return;
+  if (!context_.isActive(context_.self)) return;
 
   std::vector<Leaving> silent;
   for (const auto& [member, beats, departed] : hearts) {

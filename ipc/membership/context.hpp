@@ -32,9 +32,12 @@ class MemberContext {
   /// ok, or why every call must end now: stopped, evicted.
   [[nodiscard]] Status standing() const noexcept {
     if (stopping_.load(std::memory_order_acquire)) return Status::stopped;
+    return isOut() ? Status::evicted : Status::ok;
+  }
+  /// True once this process was removed: evicted, or it left. False while it joins.
+  [[nodiscard]] bool isOut() const noexcept {
     const auto word = SlotWord::unpack(segment.slot(self.slot).word.load(std::memory_order_seq_cst));
-    const bool evicted = word.incarnation != self.incarnation || word.phase == Phase::departed;
-    return evicted ? Status::evicted : Status::ok;
+    return word.incarnation != self.incarnation || word.phase == Phase::departed;
   }
   /// True while `member` is registered and not departed. SYNC: departure (the word changes before the view does).
   [[nodiscard]] bool isActive(Member member) const noexcept {
