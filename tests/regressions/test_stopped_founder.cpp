@@ -1,6 +1,6 @@
 // Found by the crash explorer (`--op create --mode stop`): a process that was stopped while it registered as the
-// first of its group, under the registry's lock, barred everybody from the group. Only members judged who is silent,
-// and there was none yet, so nobody fenced it and each newcomer's registration ended at its deadline.
+// first of its group, under the registry's lock, barred everybody from the group. Only members judged who is
+// silent, and there was none yet, so nobody fenced it and each newcomer's registration ended at its deadline.
 // Remedy: a newcomer judges silence, too, from the start of its service thread on.
 
 #include "tests/support/bare_group.hpp"

@@ -1,0 +1,192 @@
+#include "tests/crash/campaign.hpp"
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <new>
+#include <random>
+#include <stdexcept>
+#include <unordered_set>
+
+namespace ronde::crash {
+namespace {
+
+constexpr std::size_t kMaxPoints = 400'000;
+/// Runs differ a little (spinning, wake-ups), so one that ends early is not the end of all.
+constexpr int kEndsEnough = 3;
+
+constexpr std::array<const char*, 4> kVerdicts{"?", "ok", "VIOLATION", "HUNG"};
+
+/// Anonymous memory that forked children share, all zero.
+template <class T>
+T* sharedMemory(std::size_t count) {
+  void* const memory =
+      mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) throw std::runtime_error("no memory");
+  return static_cast<T*>(memory);
+}
+
+struct Progress {
+  std::atomic<std::size_t> next{0};
+  std::atomic<int> ends{0};
+};
+
+std::string groupName() {
+  static int count = 0;
+  return "crash-" + std::to_string(getpid()) + "-" + std::to_string(count++);
+}
+
+std::uint64_t mixed(std::uint64_t seed, std::uint64_t number) {
+  std::seed_seq words{seed, seed >> 32, number, number >> 32};
+  return std::mt19937_64(words)();
+}
+
+/// The points of one operation: number i lies where?
+struct Grid {
+  bool sampled = false;  ///< pairs at random
+  std::uint64_t offset = 0;
+  std::uint64_t stride = 1;
+  std::uint64_t firsts = 1;  ///< instructions of the first death's operation (a pair's), or 1
+  std::uint64_t seconds = 1;
+  std::uint64_t seed = 0;
+  std::size_t points = 0;  ///< 0: until the operation ends
+
+  [[nodiscard]] Point at(std::uint64_t i, bool stepsSecond) const {
+    if (sampled) return {mixed(seed, 2 * i) % firsts, mixed(seed, 2 * i + 1) % seconds};
+    if (firsts > 1) {
+      const std::uint64_t perFirst = (seconds + stride - 1) / stride;
+      return {offset + i / perFirst * stride, i % perFirst * stride};
+    }
+    return stepsSecond ? Point{0, offset + i * stride} : Point{offset + i * stride, 0};
+  }
+};
+
+double measured(const std::function<Finding()>& run, Finding& finding) {
+  const auto start = std::chrono::steady_clock::now();
+  finding = run();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Grid plan(const Scenario& scenario, const Settings& settings, Board& board, std::uint64_t& length) {
+  Grid grid;
+  if (settings.at) {
+    grid.points = 1;
+    return grid;
+  }
+  const bool pairs = settings.mode == Mode::twice;
+  Finding whole;
+  Finding none;
+  const auto pointAt = [&](std::uint64_t steps) {
+    return scenario.repair ? Point{0, steps} : Point{steps, pairs ? steps : 0};
+  };
+  // The first run also fills the page cache and the like.
+  const double longest =
+      measured([&] { return explore(scenario, settings.mode, pointAt(UINT64_MAX), groupName(), board); }, whole);
+  const double shortest =
+      measured([&] { return explore(scenario, settings.mode, pointAt(0), groupName(), board); }, none);
+  length = whole.steps;
+  const double affordable = settings.seconds * settings.jobs / ((longest + shortest) / 2);
+  if (pairs) {
+    grid.firsts = whole.firstSteps + 1;
+    grid.seconds = whole.steps + 1;
+    grid.seed = mixed(settings.seed, std::hash<std::string>{}(scenario.name));
+    grid.sampled = !settings.stride;
+    grid.stride = settings.stride.value_or(1);
+    grid.points = grid.sampled ? static_cast<std::size_t>(std::max(3.0, affordable))
+                               : (grid.firsts / grid.stride + 1) * (grid.seconds / grid.stride + 1);
+    return grid;
+  }
+  const auto fitting = static_cast<std::uint64_t>(static_cast<double>(length) / std::max(3.0, affordable)) + 1;
+  grid.stride = settings.stride.value_or(fitting);
+  grid.offset = settings.offset.value_or(settings.seed % grid.stride);
+  return grid;
+}
+
+void work(const Scenario& scenario, const Settings& settings, const Grid& grid, Board& board, Progress& progress,
+          Finding* findings) {
+  const std::size_t limit = std::min(kMaxPoints, grid.points == 0 ? kMaxPoints : grid.points);
+  while (!interrupted && (progress.ends < kEndsEnough || grid.points != 0)) {
+    const std::size_t i = progress.next.fetch_add(1);
+    if (i >= limit) return;
+    const Point point = settings.at ? *settings.at : grid.at(i, scenario.repair);
+    findings[i] = explore(scenario, settings.mode, point, groupName(), board, settings.at.has_value());
+    if (findings[i].ended) progress.ends.fetch_add(1);
+    if (findings[i].text[0] == '\0') continue;
+    std::printf(
+        "%s: %s, mode %s, at %llu,%llu (seed %llu)\n      %s\n      again: tests/crash-explorer --op %s --mode %s "
+        "--at %llu %llu\n",
+        kVerdicts[static_cast<std::size_t>(findings[i].kind)], scenario.name, toString(settings.mode),
+        static_cast<unsigned long long>(point.first), static_cast<unsigned long long>(point.second),
+        static_cast<unsigned long long>(settings.seed), findings[i].text, scenario.name, toString(settings.mode),
+        static_cast<unsigned long long>(point.first), static_cast<unsigned long long>(point.second));
+    std::fflush(stdout);
+  }
+}
+
+}  // namespace
+
+const char* toString(Mode mode) {
+  switch (mode) {
+    case Mode::kill: return "kill";
+    case Mode::stop: return "stop";
+    case Mode::twice: return "double";
+  }
+  return "?";
+}
+
+Row exploreOperation(const Scenario& scenario, const Settings& settings) {
+  Row row;
+  row.op = scenario.name;
+  auto* const boards = sharedMemory<Board>(static_cast<std::size_t>(settings.jobs));
+  auto* const progress = new (sharedMemory<Progress>(1)) Progress;
+  auto* const findings = sharedMemory<Finding>(kMaxPoints);
+
+  const Grid grid = plan(scenario, settings, boards[0], row.steps);
+  row.stride = grid.sampled ? 0 : grid.stride;
+  std::vector<pid_t> workers;
+  for (int job = 0; job < settings.jobs; ++job) {
+    const pid_t pid = fork();
+    if (pid == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      work(scenario, settings, grid, boards[job], *progress, findings);
+      _exit(0);
+    }
+    workers.push_back(pid);
+  }
+  for (const pid_t worker : workers) {
+    int status = 0;
+    while (waitpid(worker, &status, 0) != worker) {
+      for (const pid_t each : workers) kill(each, SIGKILL);  // interrupted
+    }
+    if (status != 0) ++row.violations;  // the explorer's own failure
+  }
+  std::unordered_set<std::uint64_t> states;
+  const std::size_t begun = std::min(kMaxPoints, progress->next.load());
+  for (std::size_t i = 0; i < begun; ++i) {
+    const Finding& finding = findings[i];
+    if (finding.kind == Finding::Kind::none) continue;
+    ++row.points;
+    row.steps = std::max(row.steps, finding.steps);
+    states.insert(finding.fingerprint);
+    row.violations += finding.kind == Finding::Kind::violation ? 1 : 0;
+    row.hung += finding.kind == Finding::Kind::hung ? 1 : 0;
+    row.fenced += finding.fenced ? 1 : 0;
+    row.evicted += finding.evicted ? 1 : 0;
+    row.worstDelayMs = std::max(row.worstDelayMs, finding.worstCallMs);
+  }
+  row.distinct = states.size();
+  munmap(findings, kMaxPoints * sizeof(Finding));
+  munmap(progress, sizeof(Progress));
+  munmap(boards, static_cast<std::size_t>(settings.jobs) * sizeof(Board));
+  return row;
+}
+
+}  // namespace ronde::crash

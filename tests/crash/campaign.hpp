@@ -1,0 +1,44 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/crash/explorer.hpp"
+
+namespace ronde::crash {
+
+struct Settings {
+  Mode mode = Mode::kill;
+  std::optional<std::uint64_t> stride;  ///< nothing: as many points as the time allows
+  std::optional<std::uint64_t> offset;  ///< of the first point; nothing: from the seed
+  std::optional<Point> at;              ///< this one point only
+  std::uint64_t seed = 0;
+  int jobs = 0;
+  double seconds = 0;  ///< for each operation
+};
+
+struct Row {
+  std::string op;
+  std::uint64_t points = 0;
+  std::uint64_t steps = 0;     ///< instructions of the operation
+  std::uint64_t stride = 0;    ///< 0: sampled at random
+  std::uint64_t distinct = 0;  ///< different states of the segment at the moment of death
+  std::uint64_t violations = 0;
+  std::uint64_t hung = 0;
+  std::uint64_t fenced = 0;
+  std::uint64_t evicted = 0;
+  double worstDelayMs = 0;
+};
+
+/// Set by a signal handler: everything shall end.
+inline std::atomic<bool> interrupted{false};
+
+/// Explores one operation with several workers at once; prints each violation and how to run it alone again.
+[[nodiscard]] Row exploreOperation(const Scenario& scenario, const Settings& settings);
+
+[[nodiscard]] const char* toString(Mode mode);
+
+}  // namespace ronde::crash

@@ -1,0 +1,150 @@
+#include "tests/crash/look.hpp"
+
+#include "ipc/mailbox/outbox.hpp"
+#include "ipc/membership/views.hpp"
+
+namespace ronde::crash {
+
+using detail::BlockPhase;
+using detail::Phase;
+using detail::SlotLock;
+using detail::SlotWord;
+
+namespace {
+
+SlotWord wordOf(const detail::Segment& segment, std::uint32_t slot) {
+  return SlotWord::unpack(segment.slot(slot).word.load());
+}
+
+bool isHeld(const SlotLock& lock) { return reinterpret_cast<const detail::Word&>(lock).load() != 0; }
+
+}  // namespace
+
+std::optional<Look> Look::at(const std::string& group) {
+  auto segment = detail::Segment::openForReading(group);
+  if (!segment) return std::nullopt;
+  return Look(std::move(segment));
+}
+
+bool Look::isSettled() const {
+  const std::uint64_t number = segment_->control().viewNumber.load();
+  const auto view = detail::Views(*segment_).current();
+  if (!view || segment_->control().cleanedView.load() != number) return false;
+  for (std::uint32_t slot = 0; slot < segment_->geometry().capacity; ++slot) {
+    const SlotWord word = wordOf(*segment_, slot);
+    if (view->contains({slot, word.incarnation}) != (word.phase == Phase::active)) return false;
+    if (word.phase != Phase::departed) continue;
+    bool adopted = false;
+    detail::forEachBlock(*segment_, slot, [&](const detail::Block& block) {
+      adopted = adopted || block.phase() == BlockPhase::adopted;
+    });
+    if (adopted) return false;
+  }
+  return true;
+}
+
+std::string Look::heldLock() const {
+  const detail::ControlState& control = segment_->control();
+  if (isHeld(control.registryLock)) return "registry";
+  if (isHeld(control.cleanupLock)) return "clean-up";
+  if (isHeld(control.barrier.lock)) return "barrier";
+  for (int cell = 0; cell < detail::kCells; ++cell) {
+    if (isHeld(segment_->cell(cell).lock)) return "cell " + std::to_string(cell);
+  }
+  for (std::uint32_t slot = 0; slot < segment_->geometry().capacity; ++slot) {
+    // Slots that were never used have no memory.
+    if (wordOf(*segment_, slot).phase == Phase::active && isHeld(segment_->mailbox(slot).producers)) {
+      return "mailbox " + std::to_string(slot);
+    }
+  }
+  return {};
+}
+
+int Look::active() const {
+  int count = 0;
+  for (std::uint32_t slot = 0; slot < segment_->geometry().capacity; ++slot) {
+    count += wordOf(*segment_, slot).phase == Phase::active ? 1 : 0;
+  }
+  return count;
+}
+
+bool Look::someoneWants() const {
+  bool wants = false;
+  for (std::uint32_t slot = 0; slot < segment_->geometry().capacity; ++slot) {
+    wants = wants || segment_->control().wants[slot].load() != 0;
+  }
+  return wants;
+}
+
+int Look::barrierArrivals() const {
+  const detail::BarrierState& barrier = segment_->control().barrier;
+  int count = 0;
+  for (std::uint32_t slot = 0; slot < segment_->geometry().capacity; ++slot) {
+    count += std::atomic_ref(const_cast<std::uint64_t&>(barrier.arrived[slot])).load() == barrier.round.load() + 1;
+  }
+  return count;
+}
+
+std::optional<std::uint32_t> Look::slotOf(const char* name) const {
+  for (std::uint32_t slot = 0; slot < segment_->geometry().capacity; ++slot) {
+    if (wordOf(*segment_, slot).phase == Phase::active && segment_->slot(slot).name.view() == name) return slot;
+  }
+  return std::nullopt;
+}
+
+std::uint64_t Look::pending(const char* name) const {
+  const auto slot = slotOf(name);
+  if (!slot) return 0;
+  const detail::MailboxState& mailbox = segment_->mailbox(*slot);
+  return mailbox.tail.load() - mailbox.head.load();
+}
+
+bool Look::hasIntent(const char* name) const {
+  const auto slot = slotOf(name);
+  bool found = false;
+  if (!slot) return found;
+  detail::forEachBlock(*segment_, *slot, [&](const detail::Block& block) {
+    found = found || block.phase() == BlockPhase::committed;
+  });
+  return found;
+}
+
+std::uint64_t Look::fingerprint() const {
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  const auto add = [&hash](std::uint64_t value) { hash = (hash ^ value) * 0x9e3779b97f4a7c15ULL + (hash >> 29); };
+  const auto addBytes = [&](const void* bytes, std::size_t size) {
+    for (std::size_t i = 0; i < size / 8; ++i) add(static_cast<const std::uint64_t*>(bytes)[i]);
+  };
+  const std::uint32_t capacity = segment_->geometry().capacity;
+  const detail::ControlState& control = segment_->control();
+  add(reinterpret_cast<const detail::Word&>(control.registryLock).load());
+  add(reinterpret_cast<const detail::Word&>(control.cleanupLock).load());
+  for (const auto* word : {&control.viewNumber, &control.cleanedView, &control.token}) add(word->load());
+  addBytes(&control.barrier, 32);
+  for (std::uint32_t slot = 0; slot < capacity; ++slot) {
+    add(control.wants[slot].load());
+    add(control.barrier.arrived[slot]);
+    add(control.barrier.verdict[slot]);
+  }
+  addBytes(&segment_->cell(0), sizeof(detail::CellState));
+  const detail::ViewState& next = segment_->view(control.viewNumber.load() + 1);
+  add(next.number);
+  add(next.members);
+  add(next.departures);
+  for (std::uint32_t slot = 0; slot < capacity; ++slot) {
+    const detail::SlotTableState& table = segment_->slot(slot);
+    const SlotWord word = wordOf(*segment_, slot);
+    for (const auto* shared : {&table.word, &table.joinedView, &table.departedView}) add(shared->load());
+    add(table.arrival != 0);
+    add(table.life.load() != 0);
+    add(table.doorbell.word.load());
+    if (word.incarnation == 0) continue;
+    const detail::MailboxState& mailbox = segment_->mailbox(slot);
+    addBytes(&mailbox, sizeof(mailbox));
+    addBytes(segment_->mailCells(slot), 16 * sizeof(detail::MailCell));
+    addBytes(&segment_->outbox(slot), sizeof(detail::OutboxState) + 4 * segment_->geometry().outboxBlockBytes());
+  }
+  return hash;
+}
+
+}  // namespace ronde::crash
