@@ -98,7 +98,7 @@ Status Messaging::sendToOurselves(const Envelope& envelope, std::span<const std:
   outbox_.commit(*block, envelope, payload, {&context_.self, 1});
   const Status status = pushReference(envelope, *block, length, context_.self, policy, deadline);
   if (status != Status::ok) block->settle(context_.self.slot, Share::withdrawn);
-  Outbox::finish(*block);
+  finish(*block);
   return status;
 }
 
@@ -183,7 +183,7 @@ Outcome Messaging::sendToAll(std::span<const std::byte> payload, LamportTime sta
     const Status status = deliver(target, FullPolicy::block);
     if (status != Status::ok) giveUp(target, status);
   }
-  Outbox::finish(*block);
+  finish(*block);
   return outcome;
 }
 

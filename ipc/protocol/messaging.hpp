@@ -53,6 +53,11 @@ class Messaging {
   /// Pushes a reference to `block`, waiting for room until the deadline. ok, full, staleView, stopped, …
   [[nodiscard]] Status pushReference(const Envelope& envelope, const Block& block, std::uint32_t length, Member to,
                                      FullPolicy policy, const Deadline& deadline);
+  /// Says that nobody needs us any more for `block` to be delivered. Not once we are out: what the clean-up
+  /// adopted is its to deliver, and what we committed after that reaches nobody, so nobody owes a taking of it.
+  void finish(const Block& block) const {
+    if (context_.isActive(context_.self)) Outbox::finish(block);
+  }
   /// The ids of those whose unread messages fill the outbox.
   void insertSlotsInTheWay(const ViewData& view, IdSet& ids);
 

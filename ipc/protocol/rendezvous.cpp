@@ -41,7 +41,7 @@ Outcome Rendezvous::send(std::span<const std::byte> payload, LamportTime stamp, 
   outbox_.commit(*block, envelope, payload, members);
 
   const Status pushed = push(*block, envelope, length, addressees, deadline);
-  Outbox::finish(*block);
+  messaging_.finish(*block);
   Status status = pushed;
   if (pushed != Status::stopped && pushed != Status::evicted) {
     const Status waited =
