@@ -135,7 +135,7 @@ class Crew {
     }
     trio_.meet();
     trio_.run(me);
-    if (me.name() == "a") awaitLocksFree();
+    if (me.name() == "a") awaitNothingHeld();
     trio_.meet();
     const Outcome outcome = trio_.timed([&] { return me.stop(); });
     require(outcome.ok(), me.name() + ": stop: " + outcome.text());
@@ -161,12 +161,14 @@ class Crew {
     }
   }
 
-  void awaitLocksFree() {
+  /// Neither locks nor the slots of those that are gone.
+  void awaitNothingHeld() {
     const auto look = Look::at(plan_.group);
     require(look.has_value(), "the living group has no segment");
     const auto until = std::chrono::steady_clock::now() + kPatience;
-    while (!look->heldLock().empty()) {
-      require(std::chrono::steady_clock::now() < until, "a lock is held for good: " + look->heldLock());
+    while (!look->heldLock().empty() || !look->departed().empty()) {
+      require(std::chrono::steady_clock::now() < until,
+              "held for good: lock " + look->heldLock() + " " + look->departed());
       sched_yield();
     }
   }

@@ -68,6 +68,28 @@ int Look::active() const {
   return count;
 }
 
+std::string Look::departed() const {
+  std::string text;
+  for (std::uint32_t slot = 0; slot < segment_->geometry().capacity; ++slot) {
+    const SlotWord word = wordOf(*segment_, slot);
+    if (word.phase == Phase::free || word.phase == Phase::active) continue;
+    text += (text.empty() ? "slot " : "; slot ") + std::to_string(slot) + " (" +
+            std::string(segment_->slot(slot).name.view()) + ", " + std::string(toString(word.departure)) + "): ";
+    if (segment_->isSlotClaimed(slot)) text += "its process lives, ";
+    detail::forEachBlock(*segment_, slot, [&](const detail::Block& block) {
+      for (std::uint32_t to = 0; to < segment_->geometry().capacity; ++to) {
+        const detail::Share share = block.share(to);
+        if (share != detail::Share::owed && share != detail::Share::claimed) continue;
+        text += "block of view " + std::to_string(block.header().view) + " in phase " +
+                std::to_string(static_cast<int>(block.phase())) + " is " +
+                (share == detail::Share::owed ? "owed" : "claimed") + " by slot " + std::to_string(to) +
+                (detail::wasMemberIn(*segment_, to, block.header().view) ? "" : " (a newcomer)") + ", ";
+      }
+    });
+  }
+  return text;
+}
+
 bool Look::someoneWants() const {
   bool wants = false;
   for (std::uint32_t slot = 0; slot < segment_->geometry().capacity; ++slot) {

@@ -22,6 +22,8 @@ class Look {
   [[nodiscard]] std::string heldLock() const;
   /// Slots in phase active.
   [[nodiscard]] int active() const;
+  /// Slots that are neither free nor active, and what keeps each of them; empty if there is none.
+  [[nodiscard]] std::string departed() const;
   /// A member that waits for the token.
   [[nodiscard]] bool someoneWants() const;
   /// Arrivals at the barrier's round in progress.

@@ -8,14 +8,11 @@
 
 #include "tests/crash/board.hpp"
 #include "tests/crash/look.hpp"
+#include "tests/crash/pattern.hpp"
 
 namespace ronde::crash {
 
 enum class Mode { kill, stop, twice };
-
-/// Payloads show any tear: each byte follows from the tag and its place.
-[[nodiscard]] std::vector<std::byte> pattern(std::uint32_t tag, std::size_t size);
-[[nodiscard]] bool isPattern(std::span<const std::byte> bytes, std::uint32_t tag);
 
 /// Tag of what the victim sends in the operation under test.
 inline constexpr std::uint32_t kVictimTag = 0x71c71c;
