@@ -1,8 +1,8 @@
 // Found by the soak: slots of evicted members were never given out again. A member that is stopped between the
-// reservation of a broadcast and its commit, is evicted and resumes commits what nobody delivers any more: the clean-up
-// has gone through its outbox already. It then marked the block as handed over, which says that all addressees will
-// take it; they never heard of it, and the slot waited for them for ever.
-// Remedy: who is out does not mark anything as handed over.
+// reservation of a broadcast and its commit, is evicted and resumes commits what nobody delivers any more: the
+// clean-up has gone through its outbox already. It then marked the block as handed over, which says that all
+// addressees will take it; they never heard of it, and the slot waited for them for ever. Remedy: who is out does
+// not mark anything as handed over.
 
 #include <array>
 

@@ -170,7 +170,8 @@ class Director {
   /// One random fault, or none; then a while.
   void disturb() {
     std::this_thread::sleep_for(std::chrono::microseconds(below(settings_.onlyKills ? 1500 : 20'000)));
-    const int number = kAnchors + static_cast<int>(below(static_cast<std::uint64_t>(settings_.workers - kAnchors)));
+    const int number =
+        kAnchors + static_cast<int>(below(static_cast<std::uint64_t>(settings_.workers - kAnchors)));
     Child& victim = workers_[static_cast<std::size_t>(number)];
     const std::uint64_t fault = below(16);
     if (settings_.onlyKills || fault == 0) {
@@ -181,7 +182,8 @@ class Director {
       kill(victim.pid, SIGSTOP);
       ++result_.stops;
       // Some are woken before they are noticed, some just then, some long after.
-      victim = {victim.pid, true, true, Clock::now() + std::chrono::milliseconds(below(3 * kSilenceLimit.count()))};
+      victim = {victim.pid, true, true,
+                Clock::now() + std::chrono::milliseconds(below(3 * kSilenceLimit.count()))};
     }
     if (!spinners_.empty() && below(100) == 0) {
       isStarving_ = !isStarving_;
@@ -202,7 +204,8 @@ class Director {
       if (waitpid(worker.pid, &status, WNOHANG) != worker.pid) continue;
       const bool wasFenced = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && worker.wasStopped;
       if (!wasFenced) {
-        ledger_->violate("worker " + std::to_string(i) + " ended by itself, wait status " + std::to_string(status));
+        ledger_->violate("worker " + std::to_string(i) + " ended by itself, wait status " +
+                         std::to_string(status));
       }
       ++result_.fenced;
       fork(static_cast<int>(i));

@@ -31,9 +31,9 @@ struct SoakResult {
   // After the first checkpoint and after the last one.
   double firstRate = 0;  ///< messages per second from one anchor to the other
   double lastRate = 0;
-  long memoryGrowth = 0;       ///< bytes, of the anchors together
-  long descriptorGrowth = 0;   ///< of the anchors together
-  long segmentGrowth = 0;      ///< bytes that the segment has in memory
+  long memoryGrowth = 0;      ///< bytes, of the anchors together
+  long descriptorGrowth = 0;  ///< of the anchors together
+  long segmentGrowth = 0;     ///< bytes that the segment has in memory
   std::uint64_t leakedSlots = 0;
 };
 

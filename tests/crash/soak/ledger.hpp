@@ -63,7 +63,8 @@ struct Ledger {
   bool agrees(const View& view) {
     std::uint64_t hash = 0x9e3779b97f4a7c15ULL;
     for (const ViewMember& member : view.members) {
-      hash = (hash ^ (std::uint64_t{member.member.slot} << 32 | member.member.incarnation)) * 0xff51afd7ed558ccdULL;
+      hash =
+          (hash ^ (std::uint64_t{member.member.slot} << 32 | member.member.incarnation)) * 0xff51afd7ed558ccdULL;
       hash ^= hash >> 29;
     }
     std::uint64_t known = 0;

@@ -44,7 +44,8 @@ int main(int argc, char** argv) {
   bool starve = false;
 
   CLI::App app{
-      "Random operations in one group, whose members are killed, stopped, woken up and starved all the time; checks "
+      "Random operations in one group, whose members are killed, stopped, woken up and starved all the time; "
+      "checks "
       "order, clocks, views, broadcasts, fences and growth. Ends at the first limit that is given."};
   app.add_option("--minutes", settings.minutes, "runs so long; default: 1, or until the kills are done")
       ->check(CLI::PositiveNumber);
@@ -66,7 +67,8 @@ int main(int argc, char** argv) {
     const SoakResult result = ronde::crash::soak(settings);
     const nlohmann::json report = toJson(result);
     for (const auto& [key, value] : report.items()) {
-      std::printf("%-18s %s\n", key.c_str(), value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
+      std::printf("%-18s %s\n", key.c_str(),
+                  value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
     }
     if (!json.empty()) std::ofstream(json) << report.dump(1) << '\n';
     const bool isFine = result.violation.empty() && result.leakedSlots == 0 && result.descriptorGrowth <= 0;

@@ -11,11 +11,11 @@
 namespace ronde::crash {
 
 /// What a worker sends: this, then bytes of a pattern. A sender counts what it has sent with success, so that its
-/// receivers see what is missing. After a send that did not succeed, where nobody knows who got it, it begins a new
-/// epoch.
+/// receivers see what is missing. After a send that did not succeed, where nobody knows who got it, it begins a
+/// new epoch.
 struct Stamp {
-  std::uint32_t tag;    ///< of the pattern
-  std::uint32_t epoch;  ///< of the sender's counting
+  std::uint32_t tag;      ///< of the pattern
+  std::uint32_t epoch;    ///< of the sender's counting
   std::uint64_t ordinal;  ///< among the calls of this kind; sendTo: among those to this receiver
 };
 
