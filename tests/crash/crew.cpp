@@ -64,18 +64,15 @@ class Crew {
               std::to_string(member.member.incarnation) + " ";
     }
     const std::lock_guard guard(mutex_);
-    const auto [known, isNew] = views_.emplace(view.number, text);
-    if (!isNew && known->second != text) {
-      guarded([&] {
-        throw Violation("two views " + std::to_string(view.number) + ": " + known->second + "| " + text);
-      });
-    }
+    const std::string& known = views_.emplace(view.number, text).first->second;
+    guarded(
+        [&] { require(known == text, "two views " + std::to_string(view.number) + ": " + known + "| " + text); });
     for (const DepartedMember& gone : view.departed) {
       if (gone.name.view() == plan_.stepped() && gone.reason == Departure::silent) board_.evicted = true;
     }
   }
 
-  void survive(int index) {
+  void survive(std::size_t index) {
     const Scenario& scenario = plan_.scenario;
     const char* name = index == 0 ? "a" : "b";
     if (scenario.entry == Entry::third && index == 0) board_.crewReady.open();
