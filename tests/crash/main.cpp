@@ -64,6 +64,7 @@ int main(int argc, char** argv) {
   bool quick = false;
   std::uint64_t stride = 0;
   std::uint64_t offset = 0;
+  double seconds = 0;
   settings.seed = std::random_device{}();
 
   CLI::App app{
@@ -81,6 +82,9 @@ int main(int argc, char** argv) {
   auto* const offsetOption = app.add_option("--offset", offset, "the first one; default: from the seed");
   app.add_flag("--full", full, "every instruction (double: every pair)");
   app.add_flag("--quick", quick, "a sixth of the time");
+  auto* const secondsOption =
+      app.add_option("--seconds", seconds, "about so long in all, at least three points of each operation")
+          ->check(CLI::PositiveNumber);
   app.add_option("--at", at, "only after this many instructions (double: and that many of the repair)")
       ->expected(1, 2);
   app.add_option("--json", json, "write the rows to this file");
@@ -111,8 +115,10 @@ int main(int argc, char** argv) {
     if (settings.mode == Mode::stop) settings.jobs *= 2;
   }
   if (settings.at) settings.jobs = 1;
-  const double total = settings.mode == Mode::kill ? 200 : settings.mode == Mode::stop ? 150 : 50;
-  settings.seconds = total / static_cast<double>(chosen.size()) / (quick ? 6 : 1);
+  double total = settings.mode == Mode::kill ? 200 : settings.mode == Mode::stop ? 150 : 50;
+  if (quick) total /= 6;
+  if (*secondsOption) total = seconds;
+  settings.seconds = total / static_cast<double>(chosen.size());
 
   // The watchdog of a point interrupts its waits, as does who wants us to end.
   struct sigaction interrupt {};
