@@ -114,6 +114,11 @@ Admission Registry::admit(const MemberContext& context, const ShortName& name, c
   SlotLock& lock = segment_.control().registryLock;
   if (!holdsLock(lock.lock(context.self, context.liveness, deadline))) return Admission::noLock;
   const SlotLockGuard guard(lock);
+  // The slot of a member that was dead then may have a new owner by now.
+  std::erase_if(dead, [&](const Leaving& one) {
+    const SlotWord word = wordOf(one.member.slot);
+    return word.incarnation != one.member.incarnation || word.phase != Phase::active;
+  });
 
   const auto current = views_.current();
   if (!current) return Admission::corrupt;
