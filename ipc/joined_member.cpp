@@ -1,5 +1,6 @@
 #include "ipc/joined_member.hpp"
 
+#include <algorithm>
 #include <ronde/error.hpp>
 #include <thread>
 
@@ -166,9 +167,10 @@ void JoinedMember::onViews(std::uint64_t from, std::uint64_t to) {
   if (const auto view = roster.current()) context.noteMembers(view->members.size());
   context.doorbell().wake();
   if (!isObserved()) return;
-  for (std::uint64_t number = from + 1; number <= to; ++number) {
-    const auto view = context.views.at(number);
-    if (!view) continue;  // more than the remembered views ago
+  // Older ones are forgotten; and garbage in the number must not keep us here.
+  for (std::uint64_t missed = std::min<std::uint64_t>(to - from, kRememberedViews); missed > 0; --missed) {
+    const auto view = context.views.at(to - missed + 1);
+    if (!view) continue;
     const View publicView = view->toPublic();
     Event event;
     event.type = EventType::view;

@@ -117,8 +117,9 @@ void ServiceThread::judgeSilence() {
     const auto word = SlotWord::unpack(table.word.load(std::memory_order_seq_cst));
     // Also who is leaving: it could be stopped while it holds a lock.
     if (slot == context_.self.slot || word.phase == Phase::free) continue;
-    hearts.push_back(
-        {{slot, word.incarnation}, table.beats.load(std::memory_order_acquire), word.phase == Phase::departed});
+    // The dead do not beat either: one death and one stop are no pause of all.
+    const bool departed = word.phase == Phase::departed || context_.liveness.isDead(slot, false);
+    hearts.push_back({{slot, word.incarnation}, table.beats.load(std::memory_order_acquire), departed});
   }
   const auto verdict = judge_.observe(Clock::now(), hearts);
   for (const Member& member : verdict.beating) context_.liveness.noteBeating(member);

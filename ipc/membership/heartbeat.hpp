@@ -13,7 +13,7 @@ namespace ronde::detail {
 struct HeartObservation {
   Member member;
   std::uint64_t beats = 0;
-  bool departed = false;  ///< it is leaving: judged, but no sign of a pause of all
+  bool departed = false;  ///< it is leaving, or dead: judged, but no sign of a pause of all
 };
 
 /// Decides who is silent: a pure function of what was observed and when, judged by the observer's own clock alone,

@@ -238,7 +238,9 @@ void Barrier::insertDeparted(const ViewData& view, IdSet& ids) const {
 }
 
 bool Barrier::onViewChange(const MemberContext& context, const ViewData& view) {
-  OpenState open(context, Deadline::in(kGiveUpLimit));
+  // One attempt. Whoever waits here neither beats nor watches the owner, and keeps the clean-up from a member that
+  // has watched it and may take the lock over.
+  OpenState open(context, Deadline::passedAlready());
   if (!open.isLocked()) return false;
   open.settleDepartures(view);
   return true;

@@ -55,7 +55,7 @@ struct Segment::File {
 namespace {
 
 constexpr std::chrono::microseconds kRetryPause{200};
-constexpr int kCourteousTries = 2000;  // about half a second
+constexpr std::chrono::milliseconds kCourtesy{500};
 
 /// One mapping per file and process. A forked child makes its own: it has not inherited its parent's. Under a
 /// ForkPause.
@@ -98,8 +98,8 @@ void refuseUnknown(const std::string& path) {
 
 std::unique_ptr<Segment> Segment::joinOrCreate(const Options& options, const Deadline& deadline) {
   // Each try ends in a joined segment, or in a reason to look at the name again.
-  for (int tries = 0;; ++tries) {
-    if (auto segment = tryJoinOrCreate(options, tries < kCourteousTries)) return segment;
+  for (const Deadline courtesy = Deadline::in(kCourtesy);;) {
+    if (auto segment = tryJoinOrCreate(options, !courtesy.passed())) return segment;
     if (deadline.passed()) {
       throw Error(Errc::registrationTimeout,
                   segmentPath(segmentName(options.group)) + " kept changing until the deadline; try again");

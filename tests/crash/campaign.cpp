@@ -1,6 +1,5 @@
 #include "tests/crash/campaign.hpp"
 
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,23 +15,17 @@
 #include <stdexcept>
 #include <unordered_set>
 
+#include "tests/crash/shared_memory.hpp"
+
 namespace ronde::crash {
 namespace {
 
 constexpr std::size_t kMaxPoints = 400'000;
 /// Runs differ a little (spinning, wake-ups), so one that ends early is not the end of all.
 constexpr int kEndsEnough = 3;
+constexpr std::chrono::milliseconds kCourtesy{500};
 
 constexpr std::array<const char*, 4> kVerdicts{"?", "ok", "VIOLATION", "HUNG"};
-
-/// Anonymous memory that forked children share, all zero.
-template <class T>
-T* sharedMemory(std::size_t count) {
-  void* const memory =
-      mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) throw std::runtime_error("no memory");
-  return static_cast<T*>(memory);
-}
 
 struct Progress {
   std::atomic<std::size_t> next{0};
@@ -145,6 +138,12 @@ const char* toString(Mode mode) {
 Row exploreOperation(const Scenario& scenario, const Settings& settings) {
   Row row;
   row.op = scenario.name;
+  if (settings.mode == Mode::stop) {
+    // A stopped creator is waited for first (Segment::joinOrCreate).
+    const auto limit = Plan{scenario, settings.mode, {}}.options("v").heartbeatTimeout;
+    row.limitMs =
+        static_cast<double>(scenario.entry == Entry::alone ? std::max(limit, kCourtesy).count() : limit.count());
+  }
   auto* const boards = sharedMemory<Board>(static_cast<std::size_t>(settings.jobs));
   auto* const progress = new (sharedMemory<Progress>(1)) Progress;
   auto* const findings = sharedMemory<Finding>(kMaxPoints);
@@ -180,7 +179,10 @@ Row exploreOperation(const Scenario& scenario, const Settings& settings) {
     row.hung += finding.kind == Finding::Kind::hung ? 1 : 0;
     row.fenced += finding.fenced ? 1 : 0;
     row.evicted += finding.evicted ? 1 : 0;
-    row.worstDelayMs = std::max(row.worstDelayMs, finding.worstCallMs);
+    if (finding.worstCallMs > row.worstDelayMs) {
+      row.worstDelayMs = finding.worstCallMs;
+      row.worstAt = settings.at ? *settings.at : grid.at(i, scenario.repair);
+    }
   }
   row.distinct = states.size();
   munmap(findings, kMaxPoints * sizeof(Finding));

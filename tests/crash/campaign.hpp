@@ -31,6 +31,8 @@ struct Row {
   std::uint64_t fenced = 0;
   std::uint64_t evicted = 0;
   double worstDelayMs = 0;
+  double limitMs = 0;  ///< mode stop: after so long somebody who is stopped is no obstacle any more
+  Point worstAt;
 };
 
 /// Set by a signal handler: everything shall end.

@@ -72,7 +72,7 @@ std::string Look::departed() const {
   std::string text;
   for (std::uint32_t slot = 0; slot < segment_->geometry().capacity; ++slot) {
     const SlotWord word = wordOf(*segment_, slot);
-    if (word.phase == Phase::free || word.phase == Phase::active) continue;
+    if (word.phase != Phase::departed) continue;  // a dead joiner's is free to take
     text += (text.empty() ? "slot " : "; slot ") + std::to_string(slot) + " (" +
             std::string(segment_->slot(slot).name.view()) + ", " + std::string(toString(word.departure)) + "): ";
     if (segment_->isSlotClaimed(slot)) text += "its process lives, ";

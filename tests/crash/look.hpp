@@ -22,7 +22,7 @@ class Look {
   [[nodiscard]] std::string heldLock() const;
   /// Slots in phase active.
   [[nodiscard]] int active() const;
-  /// Slots that are neither free nor active, and what keeps each of them; empty if there is none.
+  /// Slots of former members, and what keeps each of them; empty if there is none.
   [[nodiscard]] std::string departed() const;
   /// A member that waits for the token.
   [[nodiscard]] bool someoneWants() const;

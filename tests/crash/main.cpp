@@ -35,20 +35,30 @@ bool suits(const Scenario& scenario, Mode mode) {
 }
 
 void print(const Row& row) {
-  std::printf("%-22s %7llu %7llu %7s %8llu %10llu %5llu %7llu %7llu %9.1f\n", row.op.c_str(),
+  std::printf("%-22s %7llu %7llu %7s %8llu %10llu %5llu %7llu %7llu %9.1f  %llu,%llu\n", row.op.c_str(),
               static_cast<unsigned long long>(row.points), static_cast<unsigned long long>(row.steps),
               row.stride == 0 ? "random" : std::to_string(row.stride).c_str(),
               static_cast<unsigned long long>(row.distinct), static_cast<unsigned long long>(row.violations),
               static_cast<unsigned long long>(row.hung), static_cast<unsigned long long>(row.evicted),
-              static_cast<unsigned long long>(row.fenced), row.worstDelayMs);
+              static_cast<unsigned long long>(row.fenced), row.worstDelayMs,
+              static_cast<unsigned long long>(row.worstAt.first),
+              static_cast<unsigned long long>(row.worstAt.second));
   std::fflush(stdout);
 }
 
 nlohmann::json toJson(const Row& row, Mode mode) {
-  return {{"op", row.op},         {"mode", toString(mode)},       {"points", row.points},
-          {"steps", row.steps},   {"stride", row.stride},         {"distinct", row.distinct},
-          {"hung", row.hung},     {"violations", row.violations}, {"worst_delay_ms", row.worstDelayMs},
-          {"fenced", row.fenced}, {"evicted", row.evicted}};
+  return {{"op", row.op},
+          {"mode", toString(mode)},
+          {"points", row.points},
+          {"steps", row.steps},
+          {"stride", row.stride},
+          {"distinct", row.distinct},
+          {"hung", row.hung},
+          {"violations", row.violations},
+          {"worst_delay_ms", row.worstDelayMs},
+          {"limit_ms", row.limitMs},
+          {"fenced", row.fenced},
+          {"evicted", row.evicted}};
 }
 
 }  // namespace
@@ -126,7 +136,7 @@ int main(int argc, char** argv) {
   for (const int signal : {SIGALRM, SIGINT, SIGTERM}) sigaction(signal, &interrupt, nullptr);
 
   setvbuf(stdout, nullptr, _IOLBF, 0);
-  std::printf("mode %s, seed %llu\n%-22s %7s %7s %7s %8s %10s %5s %7s %7s %9s\n", toString(settings.mode),
+  std::printf("mode %s, seed %llu\n%-22s %7s %7s %7s %8s %10s %5s %7s %7s %9s  at\n", toString(settings.mode),
               static_cast<unsigned long long>(settings.seed), "operation", "points", "steps", "stride", "distinct",
               "violations", "hung", "evicted", "fenced", "worst ms");
   nlohmann::json rows = nlohmann::json::array();

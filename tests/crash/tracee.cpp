@@ -24,7 +24,6 @@ extern "C" const char etext;
 namespace ronde::crash {
 namespace {
 
-constexpr std::array<std::uint8_t, 3> kEndMark{0x66, 0x87, 0xdb};  // victim.cpp
 constexpr std::uint16_t kSyscall = 0x050f;
 constexpr long kFutexWaitv = 449;
 /// A system call that has not returned by then is taken as waiting for somebody.

@@ -2,12 +2,19 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
 
 namespace ronde::crash {
+
+/// The victim stops here for its tracer.
+[[gnu::always_inline]] inline void markBegin() { asm volatile("int3" ::: "memory"); }
+/// Does nothing: the tracer, if there still is one, knows the instruction when it comes to it.
+[[gnu::always_inline]] inline void markEnd() { asm volatile("xchg %%bx, %%bx" ::: "memory"); }
+inline constexpr std::array<std::uint8_t, 3> kEndMark{0x66, 0x87, 0xdb};
 
 /// Where a thread stands: its instruction, and what on its stack looks like our own callers. Children are forks,
 /// so the explorer's own map is theirs, also when they are gone.

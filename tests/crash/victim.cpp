@@ -8,13 +8,10 @@
 #include <cstdio>
 #include <memory>
 
+#include "tests/crash/tracee.hpp"
+
 namespace ronde::crash {
 namespace {
-
-/// Stops for the tracer.
-[[gnu::always_inline]] inline void markBegin() { asm volatile("int3" ::: "memory"); }
-/// Does nothing: the tracer, if there still is one, knows the instruction when it comes to it (kEndMark).
-[[gnu::always_inline]] inline void markEnd() { asm volatile("xchg %%bx, %%bx" ::: "memory"); }
 
 /// What the process sees that was stopped, evicted and woken up.
 void report(Communicator& me, Board& board) {

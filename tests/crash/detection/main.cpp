@@ -1,9 +1,6 @@
 // How long after a member's death (or stop) every survivor has the view without it, and whether anybody is taken
 // for silent who is not.
 
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -22,7 +19,13 @@
 #include <thread>
 #include <vector>
 
+#include "tests/crash/processes.hpp"
+#include "tests/crash/shared_memory.hpp"
+
 namespace {
+
+using ronde::crash::Processes;
+using ronde::crash::sharedMemory;
 
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
@@ -39,48 +42,6 @@ struct Board {
   std::array<std::atomic<std::int64_t>, kMaxSurvivors>
       seenAt{};                    ///< when survivor i had a view without the victim
   std::atomic<int> unexpected{0};  ///< departures that nobody caused
-};
-
-class Processes {
- public:
-  Processes() = default;
-  Processes(const Processes&) = delete;
-  Processes& operator=(const Processes&) = delete;
-  ~Processes() {
-    for (const pid_t pid : all_) end(pid);
-  }
-  template <class Body>
-  pid_t fork(Body body) {
-    const pid_t pid = ::fork();
-    if (pid < 0) throw std::runtime_error("fork failed");
-    if (pid == 0) {
-      prctl(PR_SET_PDEATHSIG, SIGKILL);
-      try {
-        body();
-      } catch (const std::exception& error) {
-        std::fprintf(stderr, "detection: %s\n", error.what());
-        _exit(1);
-      }
-      _exit(0);
-    }
-    all_.push_back(pid);
-    return pid;
-  }
-  void reap(pid_t pid) {
-    waitpid(pid, nullptr, 0);
-    std::erase(all_, pid);
-  }
-  void signalAll(int signal) const {
-    for (const pid_t pid : all_) kill(pid, signal);
-  }
-
- private:
-  static void end(pid_t pid) {
-    kill(pid, SIGKILL);
-    kill(pid, SIGCONT);
-    waitpid(pid, nullptr, 0);
-  }
-  std::vector<pid_t> all_;
 };
 
 template <class Ready>
@@ -122,8 +83,7 @@ class Detection {
       for (std::size_t i = 0; i < survivors_; ++i) {
         delays.push_back(static_cast<double>(board_->seenAt[i] - from) / 1e6);
       }
-      kill(victim, SIGKILL);
-      processes_.reap(victim);
+      processes_.end(victim);
       board_->ready = static_cast<int>(survivors_);
     }
     return delays;
@@ -139,12 +99,7 @@ class Detection {
   }
   int unexpectedUnderLoad(std::chrono::duration<double> time, unsigned spinners) {
     Processes load;
-    for (unsigned i = 0; i < spinners; ++i) {
-      load.fork([] {
-        for (volatile bool on = true; on;) {
-        }
-      });
-    }
+    load.forkSpinners(spinners);
     std::this_thread::sleep_for(time);
     return board_->unexpected;
   }

@@ -2,7 +2,6 @@
 // interprocess_mutex, with an interprocess_condition for each direction. A victim dies after instruction k of
 // push() or pop(); a survivor then has a second for one push and one pop.
 
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
@@ -21,6 +20,7 @@
 #include <new>
 #include <nlohmann/json.hpp>
 
+#include "tests/crash/shared_memory.hpp"
 #include "tests/crash/tracee.hpp"
 
 namespace {
@@ -70,10 +70,6 @@ class Mailbox {
   std::array<std::array<char, kBytes>, 16> ring_{};
 };
 
-/// As in victim.cpp.
-[[gnu::always_inline]] inline void markBegin() { asm volatile("int3" ::: "memory"); }
-[[gnu::always_inline]] inline void markEnd() { asm volatile("xchg %%bx, %%bx" ::: "memory"); }
-
 enum class Op { push, pop };
 
 [[noreturn]] void runVictim(Mailbox& mailbox, Op op) {
@@ -81,9 +77,9 @@ enum class Op { push, pop };
   ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
   std::array<char, Mailbox::kBytes> message{};
   bool done = mailbox.push(message);
-  markBegin();
+  ronde::crash::markBegin();
   done = op == Op::push ? mailbox.push(message) : mailbox.pop(message);
-  markEnd();
+  ronde::crash::markEnd();
   _exit(done ? 0 : 1);
 }
 
@@ -118,8 +114,7 @@ int main(int argc, char** argv) {
   app.add_option("--stride", stride, "every N-th instruction")->check(CLI::PositiveNumber);
   app.add_option("--json", json, "writes the rows to FILE")->type_name("FILE");
   CLI11_PARSE(app, argc, argv);
-  auto* const mailbox = static_cast<Mailbox*>(
-      mmap(nullptr, sizeof(Mailbox), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  auto* const mailbox = ronde::crash::sharedMemory<Mailbox>(1);
   nlohmann::json rows = nlohmann::json::array();
   std::printf("%-6s %7s %7s %s\n", "op", "points", "stuck", "survivors go on");
   for (const Op op : {Op::push, Op::pop}) {

@@ -1,7 +1,6 @@
 #include "tests/crash/soak/director.hpp"
 
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +19,8 @@
 #include <vector>
 
 #include "tests/crash/look.hpp"
+#include "tests/crash/processes.hpp"
+#include "tests/crash/shared_memory.hpp"
 #include "tests/crash/soak/worker.hpp"
 
 namespace ronde::crash {
@@ -31,13 +32,6 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kPatience = 30s;
 constexpr auto kSilenceLimit = 400ms;
 constexpr int kStreams = 15;  ///< the best of so many is the rate
-
-Ledger* newLedger() {
-  void* const memory =
-      mmap(nullptr, sizeof(Ledger), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) throw std::runtime_error("no memory");
-  return new (memory) Ledger;
-}
 
 long residentBytes(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/statm");
@@ -65,21 +59,22 @@ class Director {
   explicit Director(const SoakSettings& settings)
       : settings_(settings),
         random_(settings.seed),
-        ledger_(newLedger()),
+        ledger_(new (sharedMemory<Ledger>(1)) Ledger),
         group_("soak-" + std::to_string(getpid())),
         workers_(static_cast<std::size_t>(settings.workers)) {}
   Director(const Director&) = delete;
   Director& operator=(const Director&) = delete;
   ~Director() {
-    for (const Child& worker : workers_) end(worker.pid);
-    for (const pid_t spinner : spinners_) end(spinner);
+    for (const Child& worker : workers_) {
+      if (worker.pid > 0) endProcess(worker.pid);
+    }
     munmap(ledger_, sizeof(Ledger));
   }
 
   SoakResult run() {
     const auto start = Clock::now();
     for (int i = 0; i < settings_.workers; ++i) fork(i);
-    for (int i = 0; i < settings_.spinners; ++i) forkSpinner();
+    spinners_.forkSpinners(settings_.spinners);
     checkpoint();  // all have joined
     const auto warmUpUntil = start + 1s;
     bool isWarm = false;
@@ -126,13 +121,6 @@ class Director {
     Clock::time_point wakeAt{};
   };
 
-  static void end(pid_t pid) {
-    if (pid <= 0) return;
-    kill(pid, SIGKILL);
-    kill(pid, SIGCONT);
-    waitpid(pid, nullptr, 0);
-  }
-
   [[nodiscard]] std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
   [[nodiscard]] bool isOver(Clock::time_point start) const {
     if (settings_.kills > 0 && result_.kills >= settings_.kills) return true;
@@ -157,16 +145,6 @@ class Director {
     workers_[static_cast<std::size_t>(number)] = {pid, false, false, {}};
   }
 
-  void forkSpinner() {
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-      prctl(PR_SET_PDEATHSIG, SIGKILL);
-      for (volatile bool on = true; on;) {
-      }
-    }
-    if (pid > 0) spinners_.push_back(pid);
-  }
-
   /// One random fault, or none; then a while.
   void disturb() {
     std::this_thread::sleep_for(std::chrono::microseconds(below(settings_.onlyKills ? 1500 : 20'000)));
@@ -175,7 +153,7 @@ class Director {
     Child& victim = workers_[static_cast<std::size_t>(number)];
     const std::uint64_t fault = below(16);
     if (settings_.onlyKills || fault == 0) {
-      end(victim.pid);
+      endProcess(victim.pid);
       ++result_.kills;
       fork(number);
     } else if (!victim.isStopped && fault < 3) {
@@ -185,9 +163,9 @@ class Director {
       victim = {victim.pid, true, true,
                 Clock::now() + std::chrono::milliseconds(below(3 * kSilenceLimit.count()))};
     }
-    if (!spinners_.empty() && below(100) == 0) {
+    if (below(100) == 0) {
       isStarving_ = !isStarving_;
-      for (const pid_t spinner : spinners_) kill(spinner, isStarving_ ? SIGCONT : SIGSTOP);
+      spinners_.signalAll(isStarving_ ? SIGCONT : SIGSTOP);
     }
     tend(false);
   }
@@ -340,7 +318,7 @@ class Director {
   Ledger* ledger_;
   std::string group_;
   std::vector<Child> workers_;
-  std::vector<pid_t> spinners_;
+  Processes spinners_;
   bool isStarving_ = true;
   SoakResult result_;
 };

@@ -11,7 +11,7 @@ struct SoakSettings {
   std::uint64_t kills = 0;  ///< 0: no limit
   int workers = 6;
   bool onlyKills = false;  ///< no SIGSTOP and no starvation
-  int spinners = 0;        ///< processes that take the cores away, half of the time
+  unsigned spinners = 0;   ///< processes that take the cores away, half of the time
 };
 
 struct SoakResult {

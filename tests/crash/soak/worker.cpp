@@ -65,6 +65,13 @@ class Worker {
     ledger_.reports[static_cast<std::size_t>(number_)].joinedView = joinedView_;
   }
 
+  void joinAgain() {
+    cell_.reset();
+    me_.rejoin();
+    cell_.emplace(me_, "soak");
+    beginMembership();
+  }
+
   void adopt(View view) {
     if (!ledger_.agrees(view)) violate("another view under number " + std::to_string(view.number));
     view_ = std::move(view);
@@ -77,10 +84,7 @@ class Worker {
       case Status::ok: return true;
       case Status::evicted:
         ledger_.evictions.fetch_add(1);
-        cell_.reset();
-        me_.rejoin();
-        cell_.emplace(me_, "soak");
-        beginMembership();
+        joinAgain();
         return false;
       case Status::timeout:
       case Status::full:
@@ -223,8 +227,7 @@ class Worker {
 
   void leaveAndReturn() {
     ended(me_.stop().status);
-    ended(Status::evicted);  // what comes after is the same
-    ledger_.evictions.fetch_sub(1);
+    joinAgain();
   }
 
   /// A phase of a checkpoint; the director goes on when all have reached it.
