@@ -68,6 +68,16 @@ int Look::active() const {
   return count;
 }
 
+int Look::taken() const {
+  int count = 0;
+  for (std::uint32_t slot = 0; slot < segment_->geometry().capacity; ++slot) {
+    const Phase phase = wordOf(*segment_, slot).phase;
+    const bool isLeftByJoiner = phase == Phase::joining && !segment_->isSlotClaimed(slot);
+    count += phase == Phase::free || isLeftByJoiner ? 0 : 1;
+  }
+  return count;
+}
+
 std::string Look::departed() const {
   std::string text;
   for (std::uint32_t slot = 0; slot < segment_->geometry().capacity; ++slot) {

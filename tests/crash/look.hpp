@@ -22,6 +22,8 @@ class Look {
   [[nodiscard]] std::string heldLock() const;
   /// Slots in phase active.
   [[nodiscard]] int active() const;
+  /// Slots that no newcomer could take: all but the free ones and those of joiners that died.
+  [[nodiscard]] int taken() const;
   /// Slots of former members, and what keeps each of them; empty if there is none.
   [[nodiscard]] std::string departed() const;
   /// A member that waits for the token.

@@ -13,7 +13,6 @@
 #include <fstream>
 #include <new>
 #include <random>
-#include <ronde/inspect.hpp>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -284,19 +283,13 @@ class Director {
   }
 
   void countSlots() {
-    const auto inspector = GroupInspector::open(group_);
-    if (!inspector) return;
+    const auto look = Look::at(group_);
+    if (!look) return;
     const auto until = Clock::now() + kPatience;
-    const auto used = [&] {
-      const auto slots = inspector->slots();
-      return std::count_if(slots.begin(), slots.end(),
-                           [](const SlotReport& slot) { return slot.state != SlotState::free; });
-    };
-    while (used() > settings_.workers && Clock::now() < until) std::this_thread::sleep_for(1ms);
-    if (used() > settings_.workers) {
-      if (const auto look = Look::at(group_)) std::fprintf(stderr, "soak: leaked: %s\n", look->departed().c_str());
-    }
-    result_.leakedSlots = static_cast<std::uint64_t>(std::max<long>(0, used() - settings_.workers));
+    while (look->taken() > settings_.workers && Clock::now() < until) std::this_thread::sleep_for(1ms);
+    if (look->taken() <= settings_.workers) return;
+    result_.leakedSlots = static_cast<std::uint64_t>(look->taken() - settings_.workers);
+    std::fprintf(stderr, "soak: %d active slots; former members': %s\n", look->active(), look->departed().c_str());
   }
 
   void awaitEnd() {
