@@ -155,6 +155,7 @@ TEST_CASE("a broadcast reaches all survivors or none, whenever its sender is kil
   for (int trial = 0; trial < 20; ++trial) {
     const ScratchGroup group;
     const Gate ready;
+    const Gate inside;
     const Gate heard;
     Child sender([&] {
       Communicator com(group.options("sender"));
@@ -169,6 +170,7 @@ TEST_CASE("a broadcast reaches all survivors or none, whenever its sender is kil
     sender.awaitOpen(ready);
     auto receivers = forkChildren(3, [&](int i) {
       Communicator com(group.options(i, 1));
+      inside.open();
       std::string last = "nothing";
       for (bool alone = false;;) {
         // Everything of the dead is there once the view without it has been cleaned up; then comes nothing more.
@@ -186,6 +188,7 @@ TEST_CASE("a broadcast reaches all survivors or none, whenever its sender is kil
         if (alone) return last;
       }
     });
+    for (Child& receiver : receivers) receiver.awaitOpen(inside);  // the sender is in the first view of each
     const int killAt = static_cast<int>(random.below(300));
     for (int i = 0; i < killAt; ++i) receivers[0].awaitOpen(heard);
     sender.kill();
