@@ -107,7 +107,7 @@ void JoinedMember::joinView(const Deadline& deadline) {
   if (!view)
     throw Error(Errc::corruptSegment, "group '" + options_.group + "': the view is damaged; end its members");
   roster.adopt(*view);
-  context.noteMembers(view->members.size());
+  context.noteView(*view);
   log::info("'{}' joined group '{}' as id {} of view {}", options_.name, options_.group, view->idOf(self_),
             view->number);
   if (isObserved()) {
@@ -164,7 +164,7 @@ void JoinedMember::emit(Event event) {
 }
 
 void JoinedMember::onViews(std::uint64_t from, std::uint64_t to) {
-  if (const auto view = roster.current()) context.noteMembers(view->members.size());
+  if (const auto view = roster.current()) context.noteView(*view);
   context.doorbell().wake();
   if (!isObserved()) return;
   // Older ones are forgotten; and garbage in the number must not keep us here.

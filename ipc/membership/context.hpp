@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sched.h>
-
 #include <atomic>
 #include <ronde/status.hpp>
 
@@ -18,11 +16,7 @@ namespace ronde::detail {
 class MemberContext {
  public:
   MemberContext(const Segment& segmentUsed, Member selfIs, Liveness& livenessUsed, WaitMode mode)
-      : segment(segmentUsed), self(selfIs), liveness(livenessUsed), views(segmentUsed), mode_(mode) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    if (sched_getaffinity(0, sizeof(set), &set) == 0) cores_ = CPU_COUNT(&set);
-  }
+      : segment(segmentUsed), self(selfIs), liveness(livenessUsed), views(segmentUsed), mode_(mode) {}
 
   const Segment& segment;
   const Member self;
@@ -59,11 +53,17 @@ class MemberContext {
     return standingNow != Status::ok ? standingNow : Status::timeout;
   }
 
-  void noteMembers(std::size_t count) noexcept { members_.store(count, std::memory_order_relaxed); }
+  /// Spinning pays while every member can have a core of its own. Members may be bound to different ones, so it
+  /// is the cores of all that count.
+  void noteView(const ViewData& view) noexcept {
+    CpuSet cores;
+    for (const ViewEntry& member : view.members) cores.add(segment.slot(member.slot).cpus);
+    spinPays_.store(view.members.size() <= static_cast<std::size_t>(cores.count()), std::memory_order_relaxed);
+  }
   [[nodiscard]] WaitPlan waitPlan() const noexcept {
     WaitPlan plan;
     plan.mode = mode_;
-    plan.spinFirst = members_.load(std::memory_order_relaxed) <= static_cast<std::size_t>(cores_);
+    plan.spinFirst = spinPays_.load(std::memory_order_relaxed);
     return plan;
   }
 
@@ -97,9 +97,8 @@ class MemberContext {
 
  private:
   WaitMode mode_;
-  int cores_ = 1;
   std::atomic<bool> stopping_{false};
-  std::atomic<std::size_t> members_{1};
+  std::atomic<bool> spinPays_{false};
 };
 
 /// The refusal that a failed lock attempt amounts to.

@@ -80,6 +80,7 @@ std::optional<Member> Registry::tryClaim(const ShortName& name, SlotsInUse& foun
     table.pidNamespace = identity.pidNamespace;
     table.startTime = identity.startTime;
     table.name = name;
+    table.cpus = CpuSet::ofThisThread();
     table.arrival = 0;
     table.joinedView.store(0, std::memory_order_relaxed);
     table.departedView.store(0, std::memory_order_relaxed);

@@ -7,6 +7,7 @@
 #include <ronde/view.hpp>
 #include <type_traits>
 
+#include "ipc/sync/cpu_set.hpp"
 #include "ipc/sync/slot_lock.hpp"
 #include "ipc/sync/wake_word.hpp"
 
@@ -43,7 +44,7 @@ static_assert(Word64::is_always_lock_free && sizeof(Word64) == 8);
 // ---------------------------------------------------------------------------------------------- header
 
 inline constexpr std::uint64_t kMagic = 0x31'65'64'6e'6f'72'5f'5fULL;  // "__ronde1"
-inline constexpr std::uint32_t kLayoutVersion = 1;
+inline constexpr std::uint32_t kLayoutVersion = 2;
 
 /// What the creator decides for all, and what tells two builds apart. Written before the segment has a name, never
 /// after: no process sees it unfinished. Copied to private memory and checked at attach; never read again.
@@ -236,6 +237,7 @@ struct alignas(512) SlotTableState {
   std::uint32_t unused;
   std::uint64_t arrival;
   ShortName name;
+  CpuSet cpus;  ///< where its threads may run
 
   alignas(kPair) Word64 beats;
   Word64 beatAtNs;
