@@ -320,18 +320,22 @@ namespace {
 Outcome passBarrier(JoinedMember& member, std::uint32_t n, const Deadline& deadline) {
   const Call call(member);
   if (call.standing != Status::ok) return refusal(call.standing);
-  Event event;
-  event.count = static_cast<int>(n);
-  if (n == 0) {
+  int count = static_cast<int>(n);
+  if (n == 0 && member.isObserved()) {
     const auto view = member.roster.current();
-    event.count = view ? static_cast<int>(view->members.size()) : 0;
+    count = view ? static_cast<int>(view->members.size()) : 0;
   }
-  event.type = EventType::syncEnter;
-  member.emit(event);
+  const auto report = [&](EventType type, Status status) {
+    if (!member.isObserved()) return;
+    Event event;
+    event.type = type;
+    event.status = status;
+    event.count = count;
+    member.emit(event);
+  };
+  report(EventType::syncEnter, Status::ok);
   const Outcome outcome = member.barrier.synchronize(n, deadline);
-  event.type = outcome.ok() ? EventType::syncPassed : EventType::syncFailed;
-  event.status = outcome.status;
-  member.emit(event);
+  report(outcome.ok() ? EventType::syncPassed : EventType::syncFailed, outcome.status);
   return outcome;
 }
 
@@ -389,10 +393,10 @@ Result<Message> Communicator::broadcastSync(Payload data, MemberId from, Timeout
   const Call call(member);
   if (call.standing != Status::ok) return call.standing;
   const LamportTime stamp = member.clock.tick();
-  member.emit(sendEvent(Kind::broadcastSync, data, stamp));
+  if (member.isObserved()) member.emit(sendEvent(Kind::broadcastSync, data, stamp));
   const Outcome outcome =
       member.rendezvous.broadcastSync(data.bytes(), stamp, deadline, shareReporter(member, Kind::broadcastSync));
-  if (outcome.ok()) {
+  if (outcome.ok() && member.isObserved()) {
     Event event;
     event.type = EventType::allAcks;
     event.kind = Kind::broadcastSync;

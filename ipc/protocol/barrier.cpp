@@ -41,8 +41,11 @@ class OpenState {
     return state_.arrived[slot] == round() && phaseOf(slot) == Phase::active;
   }
   [[nodiscard]] std::uint32_t arrivals() const {
+    const std::uint64_t now = round();
     std::uint32_t count = 0;
-    for (std::uint32_t slot = 0; slot < capacity(); ++slot) count += hasArrived(slot) ? 1 : 0;
+    for (std::uint32_t slot = 0; slot < capacity(); ++slot) {
+      if (state_.arrived[slot] == now && phaseOf(slot) == Phase::active) ++count;
+    }
     return count;
   }
   [[nodiscard]] bool belongsToRound(std::uint32_t slot) const {
@@ -62,18 +65,27 @@ class OpenState {
     return count;
   }
 
-  /// Takes back the arrivals of departed members, and fails the round if that made it impossible.
-  void settleDepartures(const ViewData& view) {
+  /// Takes back the arrivals of departed members, and fails the round if that made it impossible. Returns the
+  /// arrivals at the round in progress.
+  std::uint32_t settleDepartures(const ViewData& view) {
+    const std::uint64_t now = round();
+    std::uint32_t count = 0;
     for (std::uint32_t slot = 0; slot < capacity(); ++slot) {
-      // Or the next member there would have arrived.
-      if (state_.arrived[slot] != 0 && phaseOf(slot) != Phase::active) state_.arrived[slot] = 0;
+      if (state_.arrived[slot] == 0) continue;
+      if (phaseOf(slot) != Phase::active) {
+        state_.arrived[slot] = 0;  // or the next member there would have arrived
+      } else if (state_.arrived[slot] == now) {
+        ++count;
+      }
     }
-    if (arrivals() == 0) return;
+    if (count == 0 || view.number == state_.startView) return count;
     Slots gone;
     for (const DepartureEntry& departure : view.departures) {
       if (departure.view > state_.startView && departure.slot < kMaxMembers) gone.set(departure.slot);
     }
-    if (gone.any() && livingOfRound() < state_.needed) fail(Status::peerFailed, gone);
+    if (gone.none() || livingOfRound() >= state_.needed) return count;
+    fail(Status::peerFailed, gone);
+    return 0;
   }
 
   void complete() {
@@ -113,8 +125,9 @@ class OpenState {
     if (count > 0 && count >= state_.needed) complete();
   }
   void noteWake() {
+    const std::uint64_t now = round();
     for (std::uint32_t slot = 0; slot < capacity(); ++slot) {
-      if (state_.arrived[slot] == round() && slot != context_.self.slot) toWake_.set(slot);
+      if (state_.arrived[slot] == now && slot != context_.self.slot) toWake_.set(slot);
     }
   }
 
@@ -134,18 +147,18 @@ Outcome Barrier::synchronize(std::uint32_t n, const Deadline& deadline) {
   const TurnGuard guard(turn_);
   const Word64& finished = context_.segment.control().barrier.round;
   for (;;) {
-    const auto view = roster_.current();
-    if (!view) {
+    if (!view_ || view_->number != context_.views.number()) view_ = roster_.current();
+    if (!view_) {
       outcome.status = Status::segmentCorrupt;
       return outcome;
     }
-    outcome.view = view->number;
-    const Arrival arrival = arrive(n, *view, deadline);
+    outcome.view = view_->number;
+    const Arrival arrival = arrive(n, *view_, deadline);
     if (arrival.status != Status::ok && arrival.status != Status::staleView) {
       outcome.status = arrival.status;
       if (arrival.status == Status::peerFailed) {
         outcome.view = roster_.adoptedNumber();
-        insertDeparted(*view, outcome.failed);
+        insertDeparted(*view_, outcome.failed);
       }
       return outcome;
     }
@@ -157,7 +170,7 @@ Outcome Barrier::synchronize(std::uint32_t n, const Deadline& deadline) {
       continue;
     }
     if (outcome.status == Status::timeout) giveUp(arrival.round);
-    return outcomeOf(arrival.round, *view);
+    return outcomeOf(arrival.round, *view_);
   }
 }
 
@@ -173,12 +186,12 @@ Barrier::Arrival Barrier::arrive(std::uint32_t n, const ViewData& view, const De
   // The view may have moved on since the caller looked: look again.
   if (viewNow != view.number) return {Status::staleView, open.round() - 1};
   // A round that a departure ended must not wait for the clean-up to say so: we may be of the next one.
-  open.settleDepartures(view);
+  const std::uint32_t before = open.settleDepartures(view);
   const std::uint64_t round = open.round();
   // A death that the program has not seen yet made its N unreachable. Who has seen it may wait for a newcomer.
-  if (n > open.living() && viewNow != roster_.adoptedNumber()) return {Status::peerFailed, 0};
+  if (viewNow != roster_.adoptedNumber() && n > open.living()) return {Status::peerFailed, 0};
 
-  if (open.arrivals() == 0) {
+  if (before == 0) {
     state.needed = n == 0 ? size : n;
     state.everybody = n == 0 ? 1 : 0;
     state.startView = viewNow;
@@ -191,8 +204,9 @@ Barrier::Arrival Barrier::arrive(std::uint32_t n, const ViewData& view, const De
     open.fail(Status::mismatch, {});
     return {Status::ok, round};
   }
+  const bool isNew = state.arrived[self] != round;
   state.arrived[self] = round;
-  if (open.arrivals() >= state.needed) open.complete();
+  if (before + (isNew ? 1 : 0) >= state.needed) open.complete();
   return {Status::ok, round};
 }
 

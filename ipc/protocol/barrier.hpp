@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+
 #include "ipc/membership/context.hpp"
 #include "ipc/membership/roster.hpp"
 
@@ -40,6 +42,7 @@ class Barrier {
   const MemberContext& context_;
   Roster& roster_;
   Turn turn_;
+  std::shared_ptr<const ViewData> view_;  ///< the newest that was read; protected by turn_
 };
 
 }  // namespace ronde::detail

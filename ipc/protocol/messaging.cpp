@@ -108,18 +108,19 @@ Outcome Messaging::sendToAll(std::span<const std::byte> payload, LamportTime sta
   outcome.status = context_.takeTurn(broadcasts_, deadline);
   if (!outcome.ok()) return outcome;
   const TurnGuard guard(broadcasts_);
-  const auto view = roster_.current();
-  if (!view) {
+  if (!view_ || view_->number != context_.views.number()) view_ = roster_.current();
+  if (!view_) {
     outcome.status = Status::segmentCorrupt;
     return outcome;
   }
-  outcome.view = view->number;
+  const ViewData& view = *view_;
+  outcome.view = view.number;
 
   targets_.clear();
   addressees_.clear();
   waiting_.clear();
-  for (std::size_t id = 0; id < view->members.size(); ++id) {
-    const Member member = view->memberAt(id);
+  for (std::size_t id = 0; id < view.members.size(); ++id) {
+    const Member member = view.memberAt(id);
     if (member == context_.self && kind != Kind::publish) continue;
     targets_.push_back({member, static_cast<MemberId>(id)});
     addressees_.push_back(member);
@@ -129,14 +130,14 @@ Outcome Messaging::sendToAll(std::span<const std::byte> payload, LamportTime sta
   const auto length = static_cast<std::uint32_t>(payload.size());
   const auto block = allocateBlock(length, policy, deadline, outcome.status);
   if (!block) {
-    insertSlotsInTheWay(*view, outcome.missing);
+    insertSlotsInTheWay(view, outcome.missing);
     if (outcome.status == Status::full && policy == FullPolicy::drop) {
       outcome.status = Status::ok;
       dropped_.fetch_add(targets_.size(), std::memory_order_relaxed);
     }
     return outcome;
   }
-  const Envelope envelope{context_.self, kind, stamp, view->number, nextSequence()};
+  const Envelope envelope{context_.self, kind, stamp, view.number, nextSequence()};
   outbox_.commit(*block, envelope, payload, addressees_);
 
   const bool byValue = payload.size() <= kInlineBroadcast;

@@ -87,7 +87,8 @@ class Messaging {
   std::vector<Turn> trains_;    ///< per addressee: parts of two trains must not mix
   std::vector<Word64> pushed_;  ///< per addressee, each protected by its mailbox's lock
 
-  Turn broadcasts_;  ///< one at a time: receivers rely on ascending sequences; protects the lists below
+  Turn broadcasts_;  ///< one at a time: receivers rely on ascending sequences; protects what follows
+  std::shared_ptr<const ViewData> view_;  ///< the newest that was read
   struct Target {
     Member member;
     MemberId id;

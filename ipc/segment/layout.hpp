@@ -117,13 +117,13 @@ struct alignas(kPair) BarrierState {
   std::uint32_t needed;     ///< N of the round, 0 before its first arrival
   std::uint64_t everybody;  ///< 1: the round is of all members of `startView`
   std::uint64_t startView;
-  Word64 round;                                       ///< number of the round in progress, from 1
+  alignas(kPair) Word64 round;  ///< number of the last round that ended; on a line of its own: waiters spin on it
   alignas(kPair) std::uint64_t arrived[kMaxMembers];  ///< per slot: last round it arrived at
   std::uint64_t verdict[kMaxMembers];                 ///< per slot: failed round << 8 | Status
   BarrierFailureEntry failures[kBarrierFailures];     ///< round r in entry r % 8
 };
-static_assert(offsetof(BarrierState, round) == 24);
-static_assert(offsetof(BarrierState, arrived) == 128);
+static_assert(offsetof(BarrierState, round) == 128);
+static_assert(offsetof(BarrierState, arrived) == 256);
 
 struct ControlState {
   /// Protects slot states JOINING -> ACTIVE -> DEPARTED, arrival stamps, and the installation of views.
