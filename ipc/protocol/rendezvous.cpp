@@ -7,7 +7,9 @@ Outcome Rendezvous::sendToSync(std::span<const std::byte> payload, LamportTime s
   const auto view = roster_.current();
   if (!view) return {Status::segmentCorrupt, 0, {}, {}, {}};
   if (!view->contains(to)) return {Status::peerFailed, view->number, {}, {}, {}};
-  std::vector<Addressee> addressees{{to, view->idOf(to)}};
+  Memory memory;
+  Addressees addressees(&memory);
+  addressees.push_back({to, view->idOf(to)});
   return send(payload, stamp, Kind::sendToSync, view->number, addressees, deadline, onShare);
 }
 
@@ -15,7 +17,9 @@ Outcome Rendezvous::broadcastSync(std::span<const std::byte> payload, LamportTim
                                   const OnShare& onShare) {
   const auto view = roster_.current();
   if (!view) return {Status::segmentCorrupt, 0, {}, {}, {}};
-  std::vector<Addressee> addressees;
+  Memory memory;
+  Addressees addressees(&memory);
+  addressees.reserve(view->members.size());
   for (std::size_t id = 0; id < view->members.size(); ++id) {
     const Member member = view->memberAt(id);
     if (member != context_.self) addressees.push_back({member, static_cast<MemberId>(id)});
@@ -24,10 +28,11 @@ Outcome Rendezvous::broadcastSync(std::span<const std::byte> payload, LamportTim
 }
 
 Outcome Rendezvous::send(std::span<const std::byte> payload, LamportTime stamp, Kind kind, std::uint64_t view,
-                         std::vector<Addressee>& addressees, const Deadline& deadline, const OnShare& onShare) {
+                         Addressees& addressees, const Deadline& deadline, const OnShare& onShare) {
   Outcome outcome;
   outcome.view = view;
-  std::vector<Member> members;
+  std::pmr::vector<Member> members(addressees.get_allocator().resource());
+  members.reserve(addressees.size());
   for (const Addressee& addressee : addressees) members.push_back(addressee.member);
   const auto length = static_cast<std::uint32_t>(payload.size());
   const auto block = messaging_.allocateBlock(length, FullPolicy::block, deadline, outcome.status);
@@ -69,8 +74,8 @@ Outcome Rendezvous::send(std::span<const std::byte> payload, LamportTime stamp, 
   return outcome;
 }
 
-Status Rendezvous::push(const Block& block, const Envelope& envelope, std::uint32_t length,
-                        std::vector<Addressee>& addressees, const Deadline& deadline) {
+Status Rendezvous::push(const Block& block, const Envelope& envelope, std::uint32_t length, Addressees& addressees,
+                        const Deadline& deadline) {
   Status trouble = Status::ok;
   // First everybody who has room, so that a full mailbox delays nobody else's copy; then the others.
   for (const FullPolicy policy : {FullPolicy::fail, FullPolicy::block}) {
@@ -87,7 +92,7 @@ Status Rendezvous::push(const Block& block, const Envelope& envelope, std::uint3
   return trouble;
 }
 
-bool Rendezvous::settleKnown(const Block& block, std::vector<Addressee>& addressees, Outcome& outcome,
+bool Rendezvous::settleKnown(const Block& block, Addressees& addressees, Outcome& outcome,
                              const OnShare& onShare) {
   bool all = true;
   for (Addressee& addressee : addressees) {

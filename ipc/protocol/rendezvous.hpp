@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <functional>
+#include <memory_resource>
 
 #include "ipc/protocol/messaging.hpp"
 
@@ -37,14 +39,22 @@ class Rendezvous {
     bool pushed = false;   ///< its mailbox has the reference, or never will
     bool settled = false;  ///< its fate is in the outcome
   };
+  using Addressees = std::pmr::vector<Addressee>;
+  /// Memory of one call, on its stack: a call to up to about 30 members allocates nothing.
+  class Memory : public std::pmr::monotonic_buffer_resource {
+   public:
+    Memory() : monotonic_buffer_resource(first_.data(), first_.size()) {}
+
+   private:
+    std::array<std::byte, 1024> first_;  // NOLINT: needs no values
+  };
   Outcome send(std::span<const std::byte> payload, LamportTime stamp, Kind kind, std::uint64_t view,
-               std::vector<Addressee>& addressees, const Deadline& deadline, const OnShare& onShare);
+               Addressees& addressees, const Deadline& deadline, const OnShare& onShare);
   /// Puts the reference into everybody's mailbox. ok, or why somebody has none.
   [[nodiscard]] Status push(const Block& block, const Envelope& envelope, std::uint32_t length,
-                            std::vector<Addressee>& addressees, const Deadline& deadline);
+                            Addressees& addressees, const Deadline& deadline);
   /// Notes every addressee whose fate is decided by now. True if all are.
-  bool settleKnown(const Block& block, std::vector<Addressee>& addressees, Outcome& outcome,
-                   const OnShare& onShare);
+  bool settleKnown(const Block& block, Addressees& addressees, Outcome& outcome, const OnShare& onShare);
 
   const MemberContext& context_;
   Roster& roster_;
