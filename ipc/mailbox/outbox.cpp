@@ -77,36 +77,31 @@ bool isAnythingOwed(const Segment& segment, std::uint32_t slot) {
 Outbox::Outbox(const Segment& segment, std::uint32_t slot) : segment_(segment), slot_(slot) {
   OutboxState& state = segment_.outbox(slot_);
   // Equal at every moment a cleaner might look. Positions go on, so that old references stay meaningless.
-  state.head.store(state.tail.load(std::memory_order_relaxed), std::memory_order_release);
+  head_ = tail_ = state.tail.load(std::memory_order_relaxed);
+  state.head.store(head_, std::memory_order_release);
 }
 
 void Outbox::giveBackTaken() {
-  OutboxState& state = segment_.outbox(slot_);
-  const std::uint64_t tail = state.tail.load(std::memory_order_relaxed);
-  std::uint64_t head = state.head.load(std::memory_order_relaxed);
-  for (; head != tail; ++head) {
-    const Block block(segment_, slot_, head);
+  for (; head_ != tail_; ++head_) {
+    const Block block(segment_, slot_, head_);
     if (block.phase() != BlockPhase::handedOver || isOwedToAnyone(segment_, block)) break;
   }
-  state.head.store(head, std::memory_order_release);
+  segment_.outbox(slot_).head.store(head_, std::memory_order_release);
 }
 
 std::optional<Block> Outbox::allocate(std::uint32_t length) {
-  OutboxState& state = segment_.outbox(slot_);
   const std::uint64_t size = segment_.geometry().outboxBytes;
   const std::lock_guard guard(mutex_);
   giveBackTaken();
-  const std::uint64_t head = state.head.load(std::memory_order_relaxed);
-  const std::uint64_t tail = state.tail.load(std::memory_order_relaxed);
-  if (tail - head >= kOutboxBlocks) return std::nullopt;
+  if (tail_ - head_ >= kOutboxBlocks) return std::nullopt;
   const std::uint64_t at = placeContiguous(areaTail_, length, size);
-  if (head != tail && at + length - payloadAt_[head % kOutboxBlocks] > size) return std::nullopt;
-  const Block block(segment_, slot_, tail);
-  block.header().payloadAt = payloadAt_[tail % kOutboxBlocks] = at;
+  if (head_ != tail_ && at + length - payloadAt_[head_ % kOutboxBlocks] > size) return std::nullopt;
+  const Block block(segment_, slot_, tail_);
+  block.header().payloadAt = payloadAt_[tail_ % kOutboxBlocks] = at;
   block.header().phase.store(BlockPhase::writing, std::memory_order_seq_cst);
   areaTail_ = at + roundUpToLine(length);
   // A cleaner sees the block from here on, and leaves it alone until it is committed.
-  state.tail.store(tail + 1, std::memory_order_release);
+  segment_.outbox(slot_).tail.store(++tail_, std::memory_order_release);
   return block;
 }
 
@@ -131,9 +126,8 @@ void Outbox::commit(const Block& block, const Envelope& envelope, std::span<cons
 std::vector<std::uint32_t> Outbox::slotsInTheWay() {
   const std::lock_guard guard(mutex_);
   std::vector<std::uint32_t> slots;
-  const OutboxState& state = segment_.outbox(slot_);
-  if (state.head.load() == state.tail.load()) return slots;
-  const Block oldest(segment_, slot_, state.head.load());
+  if (head_ == tail_) return slots;
+  const Block oldest(segment_, slot_, head_);
   for (std::uint32_t slot = 0; slot < segment_.geometry().capacity; ++slot) {
     if (oldest.isOwedTo(slot) && wasMemberIn(segment_, slot, oldest.header().view)) slots.push_back(slot);
   }

@@ -85,7 +85,10 @@ class Outbox {
   const Segment& segment_;
   std::uint32_t slot_;
   std::mutex mutex_;
-  // What is in the segment is for readers; the owner decides by its own copy.
+  // What is in the segment is for readers; the owner decides by its own copies. Blocks from head_ to tail_ are in
+  // use.
+  std::uint64_t head_ = 0;
+  std::uint64_t tail_ = 0;
   std::uint64_t areaTail_ = 0;
   std::array<std::uint64_t, kOutboxBlocks> payloadAt_{};
 };

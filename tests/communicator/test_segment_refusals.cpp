@@ -11,6 +11,7 @@
 #include "tests/support/child.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/scratch_group.hpp"
+#include "tests/support/skip.hpp"
 
 // What may lie under the segment's name.
 
@@ -140,8 +141,7 @@ TEST_CASE("a living group's segment that was opened to others is refused (P8)", 
 
 TEST_CASE("a file of another user is refused (P8)") {
   if (geteuid() != 0) {
-    WARN("skipped: only root can give a file to another user");
-    return;
+    return skip("only root can give a file to another user");
   }
   const ScratchGroup group;
   writeFile(group.path(), "precious", 0600);

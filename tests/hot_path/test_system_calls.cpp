@@ -23,6 +23,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/child.hpp"
 #include "tests/support/scratch_group.hpp"
+#include "tests/support/skip.hpp"
 
 namespace {
 
@@ -176,10 +177,7 @@ TEST_CASE("barrier and critical section, alone, cost no allocation and no system
 }
 
 TEST_CASE("a ping-pong between processes that spin costs no allocation and no system call", "[process]") {
-  if (!hasTwoCores()) {
-    WARN("not checked: nobody spins on a single core");
-    return;
-  }
+  if (!hasTwoCores()) return skip("nobody spins on a single core");
   CHECK(costBeside([](Communicator& com, MemberId to, bool begins) {
           if (begins) require(com.sendTo(std::span<const std::byte>(sent).first(64), to).ok());
           require(com.receiveInto(received).ok());
@@ -188,10 +186,7 @@ TEST_CASE("a ping-pong between processes that spin costs no allocation and no sy
 }
 
 TEST_CASE("a synchronous send to a process that spins costs no allocation and no system call", "[process]") {
-  if (!hasTwoCores()) {
-    WARN("not checked: nobody spins on a single core");
-    return;
-  }
+  if (!hasTwoCores()) return skip("nobody spins on a single core");
   CHECK(costBeside([](Communicator& com, MemberId peer, bool begins) {
           if (begins) {
             require(com.sendToSync(std::span<const std::byte>(sent).first(64), peer).ok());

@@ -8,8 +8,6 @@
 #include <cstring>
 #include <fstream>
 
-#include "tests/support/catch.hpp"
-
 namespace ronde::testing {
 namespace {
 
@@ -39,12 +37,6 @@ std::string enterPrivateShm(std::size_t bytes) {
 std::string makeShmReadOnly() {
   if (mount(nullptr, "/dev/shm", nullptr, MS_REMOUNT | MS_RDONLY, nullptr) != 0) return because("remounting");
   return {};
-}
-
-bool wasSkipped(const std::string& report) {
-  if (report.rfind("skipped", 0) != 0) return false;
-  WARN(report);
-  return true;
 }
 
 }  // namespace ronde::testing

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <string>
 
+#include "tests/support/skip.hpp"
+
 namespace ronde::testing {
 
 /// Gives the calling process a /dev/shm of its own, with room for `bytes`. For forked children, which take it with
@@ -11,8 +13,5 @@ std::string enterPrivateShm(std::size_t bytes);
 
 /// Makes that /dev/shm read-only. Empty, or why not.
 std::string makeShmReadOnly();
-
-/// True if `report` says that a child skipped its test; says so on the console, too.
-bool wasSkipped(const std::string& report);
 
 }  // namespace ronde::testing
