@@ -23,8 +23,8 @@ struct Board {
   std::atomic<std::uint64_t> notFoundedAgain{0};   ///< trials after which no group could be founded under the name
   std::atomic<std::uint64_t> repeated{0};          ///< trials that were spoiled before the damage
   std::atomic<std::uint32_t> isArmed{0};           ///< live: the watcher may write
-  char where[512] = {};                           ///< of the trial under way: what was changed
-  char said[512] = {};                            ///< of it: the first thing that was not as usual
+  char where[512] = {};                            ///< of the trial under way: what was changed
+  char said[512] = {};                             ///< of it: the first thing that was not as usual
 };
 
 }  // namespace ronde::corruption

@@ -54,8 +54,8 @@ Tally scribble(Mode mode, const ControlData& data, const CampaignOptions& option
 }
 
 nlohmann::json rowOf(const char* what, const Tally& tally) {
-  const auto text = std::to_string(tally.trials) + " groups, " + std::to_string(tally.mutations) + " changes: " +
-                    std::to_string(tally.of(Verdict::crash)) + " crashes, " +
+  const auto text = std::to_string(tally.trials) + " groups, " + std::to_string(tally.mutations) +
+                    " changes: " + std::to_string(tally.of(Verdict::crash)) + " crashes, " +
                     std::to_string(tally.of(Verdict::hang)) + " hangs";
   return {{"what", what},
           {"goal", "0 crashes, 0 hangs"},
@@ -156,7 +156,8 @@ int main(int argc, char** argv) {
     return tally.isClean() ? 0 : 1;
   }
 
-  std::printf("seed %llu; %zu bytes of control data\n", static_cast<unsigned long long>(options.seed), data.bytes());
+  std::printf("seed %llu; %zu bytes of control data\n", static_cast<unsigned long long>(options.seed),
+              data.bytes());
   std::printf("%-28s %8s %9s | %8s %8s %8s %8s | %7s %5s | %7s %6s |\n", "", "groups", "changes", "harmless",
               "detected", "lost", "altered", "crashes", "hangs", "late ms", "barred");
   const std::uint64_t controls = quick ? 20 : 100;

@@ -107,7 +107,9 @@ Player::Player(const Options& options, Findings& findings)
     : findings_(findings), name_(options.name), group_(options.group) {
   Options own = options;
   // An observer, because whoever reports looks at more of the segment.
-  own.observer = [](const Event& event) { static_cast<void>(event.name.view().size() + event.peerName.view().size()); };
+  own.observer = [](const Event& event) {
+    static_cast<void>(event.name.view().size() + event.peerName.view().size());
+  };
   const auto start = Clock::now();
   try {
     com_.emplace(own);

@@ -23,7 +23,8 @@ void addControl(std::vector<Region>& regions, std::size_t capacity) {
   regions.push_back(
       {"barrier failures", barrier + offsetof(BarrierState, failures), sizeof(BarrierState::failures)});
   for (std::size_t cell = 0; cell < kCells; ++cell) {
-    regions.push_back({"fenced cells", Geometry::kCellsAt + cell * sizeof(CellState), offsetof(CellState, values)});
+    regions.push_back(
+        {"fenced cells", Geometry::kCellsAt + cell * sizeof(CellState), offsetof(CellState, values)});
   }
 }
 
