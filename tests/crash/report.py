@@ -112,6 +112,11 @@ def detection_rows(programs, quick):
     return rows
 
 
+def corruption_rows(programs, quick):
+    rows = programs.run("ronde-corruption", "--seconds", 2 if quick else 40)
+    return [row(each["what"], each["goal"], each["measured"], each["pass"]) for each in rows]
+
+
 def peer_rows(programs, quick):
     peers = programs.run("ronde-crash-boost", "--stride", 41 if quick else 5)
     points = total(peers, "points")
@@ -128,7 +133,7 @@ def main():
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         programs = Programs(arguments.folder, scratch)
-        rows = [each for part in (explorer_rows, soak_rows, detection_rows)
+        rows = [each for part in (explorer_rows, soak_rows, detection_rows, corruption_rows)
                 for each in part(programs, arguments.quick)]
         notes = peer_rows(programs, arguments.quick)
     print("| what | goal | measured | |\n|---|---|---|---|")
