@@ -8,7 +8,7 @@ Outcome Rendezvous::sendToSync(std::span<const std::byte> payload, LamportTime s
   if (!view) return {Status::segmentCorrupt, 0, {}, {}, {}};
   if (!view->contains(to)) return {Status::peerFailed, view->number, {}, {}, {}};
   Memory memory;
-  Addressees addressees(&memory);
+  Addressees addressees(&memory.resource);
   addressees.push_back({to, view->idOf(to)});
   return send(payload, stamp, Kind::sendToSync, view->number, addressees, deadline, onShare);
 }
@@ -18,7 +18,7 @@ Outcome Rendezvous::broadcastSync(std::span<const std::byte> payload, LamportTim
   const auto view = roster_.current();
   if (!view) return {Status::segmentCorrupt, 0, {}, {}, {}};
   Memory memory;
-  Addressees addressees(&memory);
+  Addressees addressees(&memory.resource);
   addressees.reserve(view->members.size());
   for (std::size_t id = 0; id < view->members.size(); ++id) {
     const Member member = view->memberAt(id);

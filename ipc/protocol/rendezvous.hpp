@@ -41,12 +41,9 @@ class Rendezvous {
   };
   using Addressees = std::pmr::vector<Addressee>;
   /// Memory of one call, on its stack: a call to up to about 30 members allocates nothing.
-  class Memory : public std::pmr::monotonic_buffer_resource {
-   public:
-    Memory() : monotonic_buffer_resource(first_.data(), first_.size()) {}
-
-   private:
-    std::array<std::byte, 1024> first_;  // NOLINT: needs no values
+  struct Memory {
+    std::array<std::byte, 1024> first;  // NOLINT: needs no values
+    std::pmr::monotonic_buffer_resource resource{first.data(), first.size()};
   };
   Outcome send(std::span<const std::byte> payload, LamportTime stamp, Kind kind, std::uint64_t view,
                Addressees& addressees, const Deadline& deadline, const OnShare& onShare);
