@@ -112,6 +112,19 @@ def detection_rows(programs, quick):
     return rows
 
 
+def creation_rows(programs, quick):
+    seen = programs.run("ronde-creation", "--races", 500 if quick else 10000)
+    recovery = seen["recovery_ms"]
+    return [
+        row("racing creators, some killed", "the others meet in one segment, nothing is left",
+            f"{seen['races']} races, {seen['kills']} kills, {seen['killed_before_joining']} of them while creating or "
+            f"joining; violations: {seen['violation'] or 'none'}", not seen["violation"]),
+        row("last kill to the last one's joining", "<= 10 ms",
+            f"p50 {recovery['p50']:.1f} ms, p99 {recovery['p99']:.1f} ms, longest {recovery['max']:.1f} ms",
+            recovery["max"] <= 10),
+    ]
+
+
 def corruption_rows(programs, quick):
     rows = programs.run("ronde-corruption", "--seconds", 2 if quick else 40)
     return [row(each["what"], each["goal"], each["measured"], each["pass"]) for each in rows]
@@ -133,7 +146,7 @@ def main():
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         programs = Programs(arguments.folder, scratch)
-        rows = [each for part in (explorer_rows, soak_rows, detection_rows, corruption_rows)
+        rows = [each for part in (explorer_rows, soak_rows, detection_rows, creation_rows, corruption_rows)
                 for each in part(programs, arguments.quick)]
         notes = peer_rows(programs, arguments.quick)
     print("| what | goal | measured | |\n|---|---|---|---|")

@@ -1,0 +1,187 @@
+// Processes that create the same group at the same moment, some of which are killed meanwhile: the others must meet in
+// one segment, soon, and leave nothing behind.
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <ronde/inspect.hpp>
+#include <ronde/ronde.hpp>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/crash/processes.hpp"
+#include "tests/crash/shared_memory.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kContenders = 4;
+constexpr auto kPatience = 10s;
+/// Kills come at a random moment after the start: up to about as long as it takes all of them to join.
+constexpr std::int64_t kSpreadNs = 1'500'000;
+
+std::int64_t nowNs() { return Clock::now().time_since_epoch().count(); }
+
+/// What the director and the contenders of one race share.
+struct Board {
+  std::atomic<bool> go;
+  std::atomic<bool> leave;
+  std::atomic<std::uint32_t> survivors;  ///< bit i: contender i is not killed; 0 until that is decided
+  std::array<std::atomic<std::int64_t>, kContenders> joinedAt;
+  std::array<std::atomic<bool>, kContenders> met;  ///< its view has all survivors and nobody else
+};
+
+std::string nameOf(std::size_t contender) { return "c" + std::to_string(contender); }
+
+bool isOfAll(const ronde::View& view, std::uint32_t survivors) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < kContenders; ++i) {
+    if ((survivors >> i & 1) == 0) continue;
+    if (view.idOf(nameOf(i)) == ronde::kUnknownId) return false;
+    ++count;
+  }
+  return view.members.size() == count;
+}
+
+void contend(Board& board, const std::string& group, std::size_t self) {
+  ronde::Options options;
+  options.group = group;
+  options.name = nameOf(self);
+  options.registrationTimeout = kPatience;
+  while (!board.go) sched_yield();
+  ronde::Communicator me(options);
+  board.joinedAt[self] = nowNs();
+  while (board.survivors == 0) std::this_thread::sleep_for(20us);
+  ronde::View view = me.view();
+  while (!isOfAll(view, board.survivors)) {
+    auto next = me.waitView(view.number, kPatience);
+    if (!next) throw std::runtime_error("contender: waiting for the others: " + next.outcome().text());
+    view = *next;
+  }
+  board.met[self] = true;
+  while (!board.leave) std::this_thread::sleep_for(20us);
+  static_cast<void>(me.stop());
+}
+
+struct Races {
+  std::uint64_t count = 0;
+  std::uint64_t kills = 0;
+  std::uint64_t killedBeforeJoining = 0;
+  std::vector<double> recoveries;  ///< ms from the last kill to the last survivor's joining, where that came later
+  std::string violation;
+};
+
+class Director {
+ public:
+  explicit Director(std::uint64_t seed) : random_(seed), board_(ronde::crash::sharedMemory<Board>(1)) {}
+
+  void race(Races& races) {
+    const std::string group = "creation-" + std::to_string(getpid());
+    board_->go = board_->leave = false;
+    board_->survivors = 0;
+    for (std::size_t i = 0; i < kContenders; ++i) {
+      board_->joinedAt[i] = 0;
+      board_->met[i] = false;
+    }
+    ronde::crash::Processes processes;
+    std::array<pid_t, kContenders> pids{};
+    for (std::size_t i = 0; i < kContenders; ++i) {
+      pids[i] = processes.fork([&, i] { contend(*board_, group, i); });
+    }
+    std::array<std::size_t, kContenders> order{};
+    for (std::size_t i = 0; i < kContenders; ++i) order[i] = i;
+    std::shuffle(order.begin(), order.end(), random_);
+    const std::size_t kills = 1 + random_() % 2;
+    std::uint32_t survivors = (1U << kContenders) - 1;
+    board_->go = true;
+    std::int64_t lastKill = 0;
+    for (std::size_t k = 0; k < kills; ++k) {
+      const auto pause = std::chrono::nanoseconds(random_() % kSpreadNs);
+      for (const auto until = Clock::now() + pause; Clock::now() < until;) sched_yield();
+      const std::size_t victim = order[k];
+      lastKill = nowNs();
+      kill(pids[victim], SIGKILL);
+      survivors &= ~(1U << victim);
+      ++races.kills;
+      races.killedBeforeJoining += board_->joinedAt[victim] == 0 ? 1 : 0;
+    }
+    board_->survivors = survivors;
+    std::int64_t lastJoined = 0;
+    const auto until = Clock::now() + kPatience;
+    for (std::size_t i = 0; i < kContenders; ++i) {
+      if ((survivors >> i & 1) == 0) continue;
+      while (!board_->met[i]) {
+        if (Clock::now() > until) {
+          races.violation = nameOf(i) + (board_->joinedAt[i] == 0 ? " did not join" : " did not meet the others");
+          return;
+        }
+        std::this_thread::sleep_for(20us);
+      }
+      lastJoined = std::max<std::int64_t>(lastJoined, board_->joinedAt[i]);
+    }
+    if (lastJoined > lastKill) races.recoveries.push_back(static_cast<double>(lastJoined - lastKill) / 1e6);
+    board_->leave = true;
+    for (std::size_t i = 0; i < kContenders; ++i) {
+      if ((survivors >> i & 1) == 0) continue;
+      siginfo_t end{};
+      waitid(P_PID, static_cast<id_t>(pids[i]), &end, WEXITED | WNOWAIT);  // `processes` reaps it
+      if (end.si_code != CLD_EXITED || end.si_status != 0) races.violation = nameOf(i) + " did not end well";
+    }
+    for (const auto& entry : std::filesystem::directory_iterator("/dev/shm")) {
+      if (entry.path().filename().string().ends_with("." + group)) races.violation = "a segment is left";
+    }
+    ++races.count;
+  }
+
+ private:
+  std::mt19937_64 random_;
+  Board* board_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::uint64_t wanted = 10000;
+  std::uint64_t seed = std::random_device{}();
+  std::string json;
+  CLI::App app{"Four processes create one group at once; one or two of them are killed at a random moment."};
+  app.add_option("--races", wanted, "how often")->capture_default_str();
+  app.add_option("--seed", seed, "of the moments; for a similar run");
+  app.add_option("--json", json, "writes the result to FILE")->type_name("FILE");
+  CLI11_PARSE(app, argc, argv);
+  std::printf("creation: seed %llu\n", static_cast<unsigned long long>(seed));
+  Races races;
+  Director director(seed);
+  while (races.count < wanted && races.violation.empty()) director.race(races);
+  ronde::removeStaleSegments();  // after a violation
+  std::sort(races.recoveries.begin(), races.recoveries.end());
+  const auto at = [&](double share) {
+    const auto size = static_cast<double>(races.recoveries.size());
+    return races.recoveries.empty()
+               ? 0.0
+               : races.recoveries[std::min(races.recoveries.size() - 1, static_cast<std::size_t>(share * size))];
+  };
+  const nlohmann::json report{{"races", races.count},
+                              {"kills", races.kills},
+                              {"killed_before_joining", races.killedBeforeJoining},
+                              {"recovery_ms", {{"p50", at(0.5)}, {"p99", at(0.99)}, {"max", at(1)}}},
+                              {"violation", races.violation},
+                              {"seed", seed}};
+  std::puts(report.dump(1).c_str());
+  if (!json.empty()) std::ofstream(json) << report.dump(1) << '\n';
+  return races.violation.empty() ? 0 : 1;
+}
