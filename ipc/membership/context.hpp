@@ -57,7 +57,11 @@ class MemberContext {
   /// is the cores of all that count.
   void noteView(const ViewData& view) noexcept {
     CpuSet cores;
-    for (const ViewEntry& member : view.members) cores.add(segment.slot(member.slot).cpus);
+    for (const ViewEntry& member : view.members) {
+      CpuSet own;
+      loadShared(&own, &segment.slot(member.slot).cpus, sizeof(own));
+      cores.add(own);
+    }
     spinPays_.store(view.members.size() <= static_cast<std::size_t>(cores.count()), std::memory_order_relaxed);
   }
   [[nodiscard]] WaitPlan waitPlan() const noexcept {

@@ -80,7 +80,8 @@ std::optional<Member> Registry::tryClaim(const ShortName& name, SlotsInUse& foun
     table.pidNamespace = identity.pidNamespace;
     table.startTime = identity.startTime;
     table.name = name;
-    table.cpus = CpuSet::ofThisThread();
+    const CpuSet cores = CpuSet::ofThisThread();
+    storeShared(&table.cpus, &cores, sizeof(cores));  // somebody with an old view may be reading
     table.arrival = 0;
     table.joinedView.store(0, std::memory_order_relaxed);
     table.departedView.store(0, std::memory_order_relaxed);

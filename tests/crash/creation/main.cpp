@@ -1,5 +1,5 @@
-// Processes that create the same group at the same moment, some of which are killed meanwhile: the others must meet in
-// one segment, soon, and leave nothing behind.
+// Processes that create the same group at the same moment, some of which are killed meanwhile: the others must
+// meet in one segment, soon, and leave nothing behind.
 
 #include <unistd.h>
 
