@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <ronde/types.hpp>
 #include <ronde/view.hpp>
 #include <type_traits>
@@ -411,20 +412,25 @@ static_assert(Geometry::kViewsAt % kPage == 0 && Geometry::kSlotsAt % kPage == 0
 /// Copies `size` bytes (a multiple of 8) from or to shared memory word by word, each word atomically: a concurrent
 /// writer can mix old and new words, which the caller's version check then finds, but never tears one.
 inline void loadShared(void* to, const void* sharedFrom, std::size_t size) noexcept {
-  // The structures copied here hold words of several types.
+  // The structures copied here hold words of several types. Those in the segment are aligned; a copy need not be.
   using AliasWord [[gnu::may_alias]] = std::uint64_t;
-  auto* target = static_cast<AliasWord*>(to);
   const auto* source = static_cast<const AliasWord*>(sharedFrom);
-  // Acquire: the caller's version check must not move in front of the copies.
-  for (std::size_t i = 0; i < size / 8; ++i) target[i] = __atomic_load_n(source + i, __ATOMIC_ACQUIRE);
+  for (std::size_t i = 0; i < size / 8; ++i) {
+    // Acquire: the caller's version check must not move in front of the copies.
+    const std::uint64_t word = __atomic_load_n(source + i, __ATOMIC_ACQUIRE);
+    std::memcpy(static_cast<std::byte*>(to) + i * sizeof(word), &word, sizeof(word));
+  }
 }
 
 inline void storeShared(void* sharedTo, const void* from, std::size_t size) noexcept {
   using AliasWord [[gnu::may_alias]] = std::uint64_t;
   auto* target = static_cast<AliasWord*>(sharedTo);
-  const auto* source = static_cast<const AliasWord*>(from);
-  // Release: no word may become visible before the version that allowed overwriting it.
-  for (std::size_t i = 0; i < size / 8; ++i) __atomic_store_n(target + i, source[i], __ATOMIC_RELEASE);
+  for (std::size_t i = 0; i < size / 8; ++i) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, static_cast<const std::byte*>(from) + i * sizeof(word), sizeof(word));
+    // Release: no word may become visible before the version that allowed overwriting it.
+    __atomic_store_n(target + i, word, __ATOMIC_RELEASE);
+  }
 }
 
 }  // namespace ronde::detail
