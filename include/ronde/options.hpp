@@ -17,7 +17,8 @@ enum class SilencePolicy : std::uint8_t {
 
 /// How a blocked call waits.
 enum class WaitMode : std::uint8_t {
-  adaptive,  ///< spin (only if every member can have a core of its own), then yield, then sleep in the kernel
+  adaptive,  ///< spin (only if the members have cores enough, as of their joining), then yield, then sleep in the
+             ///< kernel
   busy,      ///< never sleep: lowest latency, one core each
   block,     ///< sleep at once: lowest load
 };

@@ -53,16 +53,20 @@ class MemberContext {
     return standingNow != Status::ok ? standingNow : Status::timeout;
   }
 
-  /// Spinning pays while every member can have a core of its own. Members may be bound to different ones, so it
-  /// is the cores of all that count.
+  /// Spinning pays while every member can have a core of its own. Members may be bound to different ones, so the
+  /// cores of all are counted, and then those who have nothing but our cores. Both must suffice; that is necessary
+  /// for a core each and, for the bindings people use, enough. The sets are those of the joining threads.
   void noteView(const ViewData& view) noexcept {
-    CpuSet cores;
+    const CpuSet ours = coresOf(self.slot);
+    CpuSet all;
+    int rivals = 0;
     for (const ViewEntry& member : view.members) {
-      CpuSet own;
-      loadShared(&own, &segment.slot(member.slot).cpus, sizeof(own));
-      cores.add(own);
+      const CpuSet theirs = coresOf(member.slot);
+      all.add(theirs);
+      if (ours.includes(theirs)) ++rivals;
     }
-    spinPays_.store(view.members.size() <= static_cast<std::size_t>(cores.count()), std::memory_order_relaxed);
+    const bool enough = static_cast<int>(view.members.size()) <= all.count() && rivals <= ours.count();
+    spinPays_.store(enough, std::memory_order_relaxed);
   }
   [[nodiscard]] WaitPlan waitPlan() const noexcept {
     WaitPlan plan;
@@ -100,6 +104,12 @@ class MemberContext {
   }
 
  private:
+  [[nodiscard]] CpuSet coresOf(std::uint32_t slot) const noexcept {
+    CpuSet cores;
+    loadShared(&cores, &segment.slot(slot).cpus, sizeof(cores));
+    return cores;
+  }
+
   WaitMode mode_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> spinPays_{false};

@@ -37,14 +37,12 @@ class OpenState {
   [[nodiscard]] BarrierState& state() const { return state_; }
   [[nodiscard]] std::uint64_t round() const { return state_.round.load(std::memory_order_relaxed) + 1; }
 
-  [[nodiscard]] bool hasArrived(std::uint32_t slot) const {
-    return state_.arrived[slot] == round() && phaseOf(slot) == Phase::active;
-  }
+  [[nodiscard]] bool hasArrived(std::uint32_t slot) const { return hasArrived(slot, round()); }
   [[nodiscard]] std::uint32_t arrivals() const {
     const std::uint64_t now = round();
     std::uint32_t count = 0;
     for (std::uint32_t slot = 0; slot < capacity(); ++slot) {
-      if (state_.arrived[slot] == now && phaseOf(slot) == Phase::active) ++count;
+      if (hasArrived(slot, now)) ++count;
     }
     return count;
   }
@@ -111,6 +109,9 @@ class OpenState {
   }
 
  private:
+  [[nodiscard]] bool hasArrived(std::uint32_t slot, std::uint64_t round) const {
+    return state_.arrived[slot] == round && phaseOf(slot) == Phase::active;
+  }
   [[nodiscard]] std::uint32_t capacity() const { return context_.segment.geometry().capacity; }
   [[nodiscard]] Phase phaseOf(std::uint32_t slot) const {
     return SlotWord::unpack(context_.segment.slot(slot).word.load(std::memory_order_seq_cst)).phase;
@@ -204,9 +205,10 @@ Barrier::Arrival Barrier::arrive(std::uint32_t n, const ViewData& view, const De
     open.fail(Status::mismatch, {});
     return {Status::ok, round};
   }
-  const bool isNew = state.arrived[self] != round;
   state.arrived[self] = round;
-  if (before + (isNew ? 1 : 0) >= state.needed) open.complete();
+  // Most arrivals need no second look. It counts an arrival that already stood once, and nobody who has been
+  // removed since the first, ourselves included: then the departure settles the round.
+  if (before + 1 >= state.needed && open.arrivals() >= state.needed) open.complete();
   return {Status::ok, round};
 }
 

@@ -40,11 +40,12 @@ class Rendezvous {
     bool settled = false;  ///< its fate is in the outcome
   };
   using Addressees = std::pmr::vector<Addressee>;
-  /// Memory of one call, on its stack: a call to up to about 30 members allocates nothing.
+  /// Memory of one call, on its stack: up to 30 addressees fit, with their names in the outbox's list.
   struct Memory {
     std::array<std::byte, 1024> first;  // NOLINT: needs no values
     std::pmr::monotonic_buffer_resource resource{first.data(), first.size()};
   };
+  static_assert(30 * (sizeof(Addressee) + sizeof(Member)) + alignof(Addressee) <= sizeof(Memory::first));
   Outcome send(std::span<const std::byte> payload, LamportTime stamp, Kind kind, std::uint64_t view,
                Addressees& addressees, const Deadline& deadline, const OnShare& onShare);
   /// Puts the reference into everybody's mailbox. ok, or why somebody has none.

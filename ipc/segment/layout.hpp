@@ -238,7 +238,7 @@ struct alignas(512) SlotTableState {
   std::uint32_t unused;
   std::uint64_t arrival;
   ShortName name;
-  CpuSet cpus;  ///< where its threads may run
+  CpuSet cpus;  ///< where the thread that joined might run at that time
 
   alignas(kPair) Word64 beats;
   Word64 beatAtNs;

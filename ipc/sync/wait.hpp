@@ -21,7 +21,7 @@ inline void cpuRelax() noexcept {
 /// has a core; yielding costs about 1 us a switch; waking a halted core 35 us.
 struct WaitPlan {
   WaitMode mode = WaitMode::adaptive;
-  bool spinFirst = true;  ///< every member can have a core of its own
+  bool spinFirst = true;  ///< as far as is known, every member can have a core of its own
   std::chrono::nanoseconds spin = std::chrono::microseconds(20);
   std::chrono::nanoseconds yield = std::chrono::microseconds(100);
   /// A wake lost with a waker that died is made up for after at most this.

@@ -8,7 +8,7 @@ namespace ronde::corruption {
 /// How a trial ended.
 enum class Verdict : std::uint32_t {
   harmless,  ///< every call was ok and every message as it was sent
-  altered,   ///< no call complained, but a message or a view was another than it should be
+  altered,   ///< every call was ok, but a message or a view was another than it should be
   lost,      ///< calls ended, at their deadline or before, with a status that does not name the damage
   detected,  ///< a call said that the segment or a mailbox is damaged, or refused it by a named error
   crash,     ///< a signal, a report of a sanitizer, an exception or a status that the interface does not know

@@ -100,9 +100,8 @@ class LiveWriter {
   LiveWriter(const std::string& path, const ControlData& data, std::uint64_t seed)
       : segment_(path), data_(data), random_(seed), pause_(random_.below(200)) {}
 
-  std::uint64_t writeForAWhile() {
-    constexpr int kWords = 50;
-    for (int i = 0; i < kWords; ++i) {
+  void writeForAWhile(Tally& tally) {
+    for (int i = 0; i < 50; ++i) {
       if (random_.below(100) < 95) {
         const Region& region = data_.regions()[random_.below(data_.regions().size())];
         const std::size_t at = region.at + random_.below(region.bytes);
@@ -110,12 +109,14 @@ class LiveWriter {
         segment_.flip(at, bit);
         wait();
         segment_.flip(at, bit);
+        tally.mutations += 2;
       } else if (random_.oneIn(20)) {
         segment_.scribble(data_, random_);
+        ++tally.mutations;
+        ++tally.lasting;
       }
       wait();
     }
-    return 2 * kWords;
   }
 
  private:
@@ -158,7 +159,7 @@ Tally runCampaign(const ControlData& data, const CampaignOptions& options,
       if (isLive) {
         try {
           if (!writer) writer.emplace(path, data, damage.number);
-          tally.mutations += writer->writeForAWhile();
+          writer->writeForAWhile(tally);
         } catch (const std::system_error&) {
           // The members had stopped already.
         }
@@ -193,10 +194,15 @@ Tally runCampaign(const ControlData& data, const CampaignOptions& options,
                               (end.empty() ? "" : end + ", ") + "changed at " + board->where + ", " + board->said);
     }
     tally.longestOverrunMs = board->longestOverrunMs;
+    if (board->notFoundedAgain != tally.notFoundedAgain && tally.remarks.size() < kRemarks) {
+      tally.remarks.push_back(commandFor(damage) + ": no group could be founded again, changed at " +
+                              board->where + ", " + board->said);
+    }
     tally.notFoundedAgain = board->notFoundedAgain;
     tally.repeated = board->repeated;
   }
   tally.mutations += board->mutations;
+  tally.lasting += board->mutations;
   tally.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   return tally;
 }

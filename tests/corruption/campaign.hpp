@@ -27,7 +27,8 @@ struct Tally {
   std::uint64_t trials = 0;
   std::array<std::uint64_t, kVerdicts> verdicts{};
   std::map<std::string, std::array<std::uint64_t, kVerdicts>> byRegion;  ///< mode bit
-  std::uint64_t mutations = 0;
+  std::uint64_t mutations = 0;  ///< words or bits written; a bit that is flipped back counts twice
+  std::uint64_t lasting = 0;    ///< of them, those that were not taken back
   std::uint64_t longestOverrunMs = 0;
   std::uint64_t notFoundedAgain = 0;
   std::uint64_t repeated = 0;
@@ -35,7 +36,9 @@ struct Tally {
   double seconds = 0;
 
   [[nodiscard]] std::uint64_t of(Verdict verdict) const { return verdicts[static_cast<std::size_t>(verdict)]; }
-  [[nodiscard]] bool isClean() const { return of(Verdict::crash) == 0 && of(Verdict::hang) == 0; }
+  [[nodiscard]] bool isClean() const {
+    return of(Verdict::crash) == 0 && of(Verdict::hang) == 0 && notFoundedAgain == 0;
+  }
 };
 
 /// Runs the trials that `next` names (until it says nothing) in a process of their own, one after the other, and

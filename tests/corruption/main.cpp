@@ -54,15 +54,17 @@ Tally scribble(Mode mode, const ControlData& data, const CampaignOptions& option
 }
 
 nlohmann::json rowOf(const char* what, const Tally& tally) {
-  const auto text = std::to_string(tally.trials) + " groups, " + std::to_string(tally.mutations) +
-                    " changes: " + std::to_string(tally.of(Verdict::crash)) + " crashes, " +
-                    std::to_string(tally.of(Verdict::hang)) + " hangs";
+  const auto text = std::to_string(tally.trials) + " groups, " + std::to_string(tally.mutations) + " changes (" +
+                    std::to_string(tally.lasting) + " lasting): " + std::to_string(tally.of(Verdict::crash)) +
+                    " crashes, " + std::to_string(tally.of(Verdict::hang)) + " hangs, " +
+                    std::to_string(tally.notFoundedAgain) + " names barred";
   return {{"what", what},
-          {"goal", "0 crashes, 0 hangs"},
+          {"goal", "0 crashes, 0 hangs, 0 names barred"},
           {"measured", text},
           {"pass", tally.isClean()},
           {"trials", tally.trials},
           {"mutations", tally.mutations},
+          {"lasting", tally.lasting},
           {"detected", tally.of(Verdict::detected)},
           {"harmless", tally.of(Verdict::harmless)},
           {"lost", tally.of(Verdict::lost)},

@@ -37,9 +37,10 @@ bool isKnown(std::string_view payload) {
 
 }  // namespace
 
-void Findings::say(const char* call, const std::string& what) {
-  if (std::exchange(said_, true) && !crashed_ && !hung_) return;
-  copyText(board_.said, std::string(call) + ": " + what);
+void Findings::say(const char* call, const std::string& what, bool isGrave) {
+  if (isGrave ? std::exchange(saidGrave_, true) : said_ || saidGrave_) return;
+  said_ = true;
+  copyText(board_.said, who_ + call + ": " + what);
 }
 
 void Findings::status(const char* call, Status status, Status usual) {
@@ -47,7 +48,7 @@ void Findings::status(const char* call, Status status, Status usual) {
   const std::lock_guard guard(mutex_);
   if (status > Status::segmentCorrupt) {
     crashed_ = true;
-    say(call, "status " + std::to_string(static_cast<int>(status)));
+    say(call, "status " + std::to_string(static_cast<int>(status)), true);
   } else {
     (status == Status::mailboxCorrupt || status == Status::segmentCorrupt ? detected_ : lost_) = true;
     say(call, std::string(toString(status)));
@@ -69,7 +70,7 @@ void Findings::altered(const char* call, const std::string& what) {
 void Findings::broken(const char* call, const std::string& what) {
   const std::lock_guard guard(mutex_);
   crashed_ = true;
-  say(call, what);
+  say(call, what, true);
 }
 
 void Findings::took(const char* call, std::chrono::nanoseconds time, std::chrono::nanoseconds limit) {
@@ -79,7 +80,7 @@ void Findings::took(const char* call, std::chrono::nanoseconds time, std::chrono
   board_.longestOverrunMs = std::max(board_.longestOverrunMs.load(), static_cast<std::uint64_t>(over));
   if (time - limit <= kLate) return;
   hung_ = true;
-  say(call, std::to_string(over) + " ms beyond its deadline");
+  say(call, std::to_string(over) + " ms beyond its deadline", true);
 }
 
 Verdict Findings::verdict() const {
@@ -87,8 +88,8 @@ Verdict Findings::verdict() const {
   if (crashed_) return Verdict::crash;
   if (hung_) return Verdict::hang;
   if (detected_) return Verdict::detected;
-  if (altered_) return Verdict::altered;
-  return lost_ ? Verdict::lost : Verdict::harmless;
+  if (lost_) return Verdict::lost;
+  return altered_ ? Verdict::altered : Verdict::harmless;
 }
 
 bool Findings::isAsUsual() const { return verdict() == Verdict::harmless; }

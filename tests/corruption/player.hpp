@@ -14,7 +14,8 @@ namespace ronde::corruption {
 /// What the calls of one trial gave. Thread-safe.
 class Findings {
  public:
-  explicit Findings(Board& board) : board_(board) {}
+  /// `who` begins each text that is reported.
+  explicit Findings(Board& board, std::string who = {}) : board_(board), who_(std::move(who)) {}
 
   /// `status` of a call whose usual end is `usual`.
   void status(const char* call, Status status, Status usual);
@@ -26,9 +27,11 @@ class Findings {
   [[nodiscard]] bool isAsUsual() const;
 
  private:
-  void say(const char* call, const std::string& what);
+  /// The first finding is kept for the report, unless a crash or a hang follows: then the first of those.
+  void say(const char* call, const std::string& what, bool isGrave = false);
 
   Board& board_;
+  std::string who_;
   mutable std::mutex mutex_;
   bool detected_ = false;
   bool altered_ = false;
@@ -36,6 +39,7 @@ class Findings {
   bool crashed_ = false;
   bool hung_ = false;
   bool said_ = false;
+  bool saidGrave_ = false;
 };
 
 /// Message number `k` of a trial: some are inlined, some lie in the area, some travel as a train or a reference.

@@ -17,7 +17,8 @@ void addControl(std::vector<Region>& regions, std::size_t capacity) {
   regions.push_back({"view number", at + offsetof(ControlState, viewNumber), 2 * sizeof(Word64)});
   regions.push_back({"token", at + offsetof(ControlState, token), sizeof(Word64)});
   regions.push_back({"token wishes", at + offsetof(ControlState, wants), capacity});
-  regions.push_back({"barrier round", barrier, offsetof(BarrierState, round) + sizeof(Word64)});
+  regions.push_back({"barrier lock and rule", barrier, offsetof(BarrierState, startView) + sizeof(std::uint64_t)});
+  regions.push_back({"barrier round", barrier + offsetof(BarrierState, round), sizeof(Word64)});
   regions.push_back({"barrier arrivals", barrier + offsetof(BarrierState, arrived), capacity * 8});
   regions.push_back({"barrier verdicts", barrier + offsetof(BarrierState, verdict), capacity * 8});
   regions.push_back(
@@ -32,8 +33,8 @@ void addViews(std::vector<Region>& regions, std::size_t capacity) {
   for (std::size_t view = 0; view < kRememberedViews; ++view) {
     const std::size_t at = Geometry::kViewsAt + view * sizeof(ViewState);
     regions.push_back({"views", at, offsetof(ViewState, member) + capacity * sizeof(ViewEntry)});
-    // A trial has a handful of departures.
-    regions.push_back({"views' departures", at + offsetof(ViewState, departed), 4 * sizeof(DepartureEntry)});
+    // A trial has a handful of departures, but a garbled count makes readers look at all entries.
+    regions.push_back({"views' departures", at + offsetof(ViewState, departed), sizeof(ViewState::departed)});
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <barrier>
 #include <cstring>
 #include <thread>
@@ -184,14 +185,14 @@ detail::Geometry geometryOfSmallGroup() {
 
 namespace {
 
-/// P7: whatever is left does not keep the next group from being founded.
-bool canBeFoundedAgain(const std::string& group, Board& board) {
-  Findings findings(board);
+/// P7: whatever is left does not keep the next group from being founded. Every call of the heir must be ok.
+Verdict foundAgain(const std::string& group, Board& board) {
+  Findings findings(board, "the heir's ");
   Player heir(smallGroup(group, "heir", 1), findings);
   heir.publish(fresh);
   heir.receive(fresh);
   heir.stop();
-  return findings.isAsUsual();
+  return findings.verdict();
 }
 
 }  // namespace
@@ -219,9 +220,11 @@ Verdict runTrial(const std::string& group, const Damage& damage, const ControlDa
       unlink(trial.path().c_str());
       continue;
     }
-    if (!canBeFoundedAgain(group, board)) ++board.notFoundedAgain;
+    const Verdict heirs = foundAgain(group, board);
     unlink(trial.path().c_str());
-    return findings.verdict();
+    if (heirs != Verdict::harmless) ++board.notFoundedAgain;
+    return std::max(findings.verdict(),
+                    heirs == Verdict::crash || heirs == Verdict::hang ? heirs : Verdict::harmless);
   }
 }
 

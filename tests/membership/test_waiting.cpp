@@ -35,6 +35,24 @@ TEST_CASE("waiting spins if the members have a core each, also if each may use o
   CHECK(spins(group[0]));
 }
 
+TEST_CASE("waiting: who shares its only core does not spin, though another has one to spare", "[membership]") {
+  const BareGroup group(3);
+  group[0].table().cpus = cores({0});
+  group[1].table().cpus = cores({0});
+  group[2].table().cpus = cores({1, 2});
+  CHECK_FALSE(spins(group[0]));
+  CHECK_FALSE(spins(group[1]));
+  CHECK(spins(group[2]));
+}
+
+TEST_CASE("waiting: nobody spins beside a member whose cores are unknown", "[membership]") {
+  const BareGroup group(2);
+  group[0].table().cpus = cores({0});
+  group[1].table().cpus = cores({});
+  CHECK_FALSE(spins(group[0]));
+  CHECK_FALSE(spins(group[1]));
+}
+
 TEST_CASE("waiting: a member that departs leaves its core to the others", "[membership]") {
   BareGroup group(3);
   for (std::size_t i = 0; i < 3; ++i) group[i].table().cpus = cores({0, 1});

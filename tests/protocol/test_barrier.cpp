@@ -91,6 +91,25 @@ TEST_CASE("barrier: the first deadline ends the round for all and names who is m
   CHECK(next.get().ok());
 }
 
+// A call that ends with peerStopped could not take its arrival back. The next one of that member is no second
+// arrival.
+TEST_CASE("barrier: an arrival that stands counts once", "[protocol]") {
+  const Watchdog watchdog;
+  Meeting meeting(2);
+  meeting.state().needed = 2;
+  meeting.state().startView = 1;
+  meeting.state().arrived[meeting.group[0].self.slot] = 1;
+  SECTION("alone it does not end the round") {
+    CHECK(meeting.arrive(0, 2, Deadline::in(std::chrono::milliseconds(3))).status == Status::timeout);
+  }
+  SECTION("with the other one it does") {
+    auto again = meeting.arriveAndSleep(0, 2);
+    CHECK(meeting.arrive(1, 2).ok());
+    CHECK(again.get().ok());
+    CHECK(meeting.state().round == 1);
+  }
+}
+
 TEST_CASE("barrier: stop and eviction end the wait", "[protocol]") {
   const Watchdog watchdog;
   Meeting meeting(3);

@@ -286,9 +286,11 @@ class Director {
     const auto look = Look::at(group_);
     if (!look) return;
     const auto until = Clock::now() + kPatience;
-    while (look->taken() > settings_.workers && Clock::now() < until) std::this_thread::sleep_for(1ms);
-    if (look->taken() <= settings_.workers) return;
-    result_.leakedSlots = static_cast<std::uint64_t>(look->taken() - settings_.workers);
+    auto taken = look->taken();
+    for (; taken > settings_.workers && Clock::now() < until; taken = look->taken())
+      std::this_thread::sleep_for(1ms);
+    if (taken <= settings_.workers) return;
+    result_.leakedSlots = static_cast<std::uint64_t>(taken - settings_.workers);
     std::fprintf(stderr, "soak: %d active slots; former members': %s\n", look->active(), look->departed().c_str());
   }
 
