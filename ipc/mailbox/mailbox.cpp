@@ -10,6 +10,22 @@ bool isActive(const Segment& segment, Member member) {
          SlotWord{member.incarnation, Phase::active, {}}.pack();
 }
 
+/// A stream of small messages: each unlock waits until all its stores are done, so every line that the owner's core
+/// still has costs its whole way. Fetching the lines of the third message from now in advance hides that (measured:
+/// 2 to 4 times the rate up to 256 bytes). Nearer ones may be polled by the owner; farther ones it takes back, since
+/// its core reads ahead, too; longer messages gain nothing.
+constexpr std::uint64_t kPrefetchAhead = 3;
+constexpr std::uint64_t kPrefetchedArea = 256;
+
+void fetchForWriting(const void* line) {
+#if defined(__x86_64__)
+  // The builtin becomes a fetch for reading unless the compiler is told of a newer processor.
+  asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(line)));
+#else
+  __builtin_prefetch(line, 1);
+#endif
+}
+
 bool hasArea(CellForm form) { return form == CellForm::area || form == CellForm::car; }
 
 /// Cells that must stay free: only references may use the last ones.
@@ -113,7 +129,16 @@ PushResult Mailbox::push(const Envelope& envelope, CellForm form, std::uint32_t 
   }
   guard.unlock();
   segment_.slot(owner_.slot).doorbell.wake();
+  if (area <= kPrefetchedArea) fetchLinesOfNext(tail + kPrefetchAhead, at + kPrefetchAhead * area, area);
   return PushResult::pushed;
+}
+
+void Mailbox::fetchLinesOfNext(std::uint64_t position, std::uint64_t at, std::uint64_t area) const {
+  const Geometry& geometry = segment_.geometry();
+  fetchForWriting(&segment_.mailCells(owner_.slot)[inRing(position, geometry.mailboxMessages)]);
+  for (std::uint64_t line = 0; line < area; line += kLine) {
+    fetchForWriting(segment_.mailArea(owner_.slot) + inRing(at + line, geometry.mailboxBytes));
+  }
 }
 
 PushResult Mailbox::complain(MailboxState& state) const {

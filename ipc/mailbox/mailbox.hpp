@@ -72,6 +72,9 @@ class Mailbox {
   PushResult push(const Envelope& envelope, CellForm form, std::uint32_t length, std::uint64_t extent,
                   std::span<const std::byte> payload, const TrainPart* part, const Deadline& lockDeadline) const;
 
+  /// Asks for the cache lines of a message to come: its cell, and `area` bytes of payload from `at` on.
+  void fetchLinesOfNext(std::uint64_t position, std::uint64_t at, std::uint64_t area) const;
+
   /// Tells the owner that its mailbox holds positions that no member writes.
   PushResult complain(MailboxState& state) const;
 
