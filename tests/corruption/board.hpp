@@ -18,7 +18,7 @@ inline constexpr int kVerdicts = 6;
 
 /// What the watcher and the process that runs the trials share. The latter may die at any moment.
 struct Board {
-  std::atomic<std::uint64_t> mutations{0};         ///< words or bits changed so far
+  std::atomic<std::uint64_t> mutations{0};         ///< words or bits changed in the trial under way
   std::atomic<std::uint64_t> longestOverrunMs{0};  ///< of a call beyond its deadline
   std::atomic<std::uint64_t> notFoundedAgain{0};   ///< trials after which no group could be founded under the name
   std::atomic<std::uint64_t> repeated{0};          ///< trials that were spoiled before the damage

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,10 +25,26 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kRemarks = 20;
 
+/// To core number `wanted` of those that we may use, counted round. Where that is not possible, the run takes
+/// longer.
+void bindTo(int wanted) {
+  cpu_set_t all;
+  if (sched_getaffinity(0, sizeof(all), &all) != 0) return;
+  wanted %= CPU_COUNT(&all);
+  for (std::size_t core = 0; core < CPU_SETSIZE; ++core) {
+    if (!CPU_ISSET(core, &all) || wanted-- > 0) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(core, &one);
+    static_cast<void>(sched_setaffinity(0, sizeof(one), &one));
+    return;
+  }
+}
+
 /// The process that runs trials: told a Damage through one pipe, it answers with a Verdict through the other.
 class Worker {
  public:
-  Worker(const ControlData& data, const std::string& group, Board& board, Pretence pretence) {
+  Worker(const ControlData& data, const std::string& group, Board& board, const CampaignOptions& options) {
     int orders[2];
     int answers[2];
     if (pipe2(orders, O_CLOEXEC) != 0 || pipe2(answers, O_CLOEXEC) != 0) {
@@ -41,10 +58,11 @@ class Worker {
       if (getppid() != parent) _exit(1);
       close(orders[1]);
       close(answers[0]);
+      if (options.core >= 0) bindTo(options.core);
       Damage damage;
       while (read(orders[0], &damage, sizeof(damage)) == sizeof(damage)) {
-        if (pretence == Pretence::crash) std::abort();
-        while (pretence == Pretence::hang) pause();
+        if (options.pretence == Pretence::crash) std::abort();
+        while (options.pretence == Pretence::hang) pause();
         const Verdict verdict = runTrial(group, damage, data, board);
         if (write(answers[1], &verdict, sizeof(verdict)) != sizeof(verdict)) break;
       }
@@ -147,7 +165,7 @@ Tally runCampaign(const ControlData& data, const CampaignOptions& options,
   std::optional<Worker> worker;
   Damage damage;
   while (next(tally.trials, tally, damage)) {
-    if (!worker) worker.emplace(data, group, *board, options.pretence);
+    if (!worker) worker.emplace(data, group, *board, options);
     worker->order(damage);
     const auto begun = Clock::now();
     std::optional<Verdict> verdict;
@@ -155,7 +173,9 @@ Tally runCampaign(const ControlData& data, const CampaignOptions& options,
     std::string end;
     for (;;) {
       const bool isLive = damage.mode == Mode::live && board->isArmed != 0;
-      if (worker->answer(std::chrono::milliseconds(isLive ? 0 : 1), verdict)) break;
+      // Mode live: to be there as soon as the members may be disturbed.
+      const int waiting = isLive ? 0 : damage.mode == Mode::live ? 1 : 100;
+      if (worker->answer(std::chrono::milliseconds(waiting), verdict)) break;
       if (isLive) {
         try {
           if (!writer) writer.emplace(path, data, damage.number);
@@ -177,6 +197,9 @@ Tally runCampaign(const ControlData& data, const CampaignOptions& options,
       worker.reset();
     }
     board->isArmed = 0;
+    const std::uint64_t changed = board->mutations.exchange(0);
+    tally.mutations += changed;
+    tally.lasting += changed;
     if (!worker) unlink(path.c_str());
     ++tally.trials;
     ++tally.verdicts[static_cast<std::size_t>(*verdict)];
@@ -201,8 +224,6 @@ Tally runCampaign(const ControlData& data, const CampaignOptions& options,
     tally.notFoundedAgain = board->notFoundedAgain;
     tally.repeated = board->repeated;
   }
-  tally.mutations += board->mutations;
-  tally.lasting += board->mutations;
   tally.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   return tally;
 }
