@@ -34,18 +34,20 @@ inline Options scratchOptions(int expected = 1) {
 /// happens that the test does not do.
 class BareMember {
  public:
-  BareMember(const Options& options, std::string_view nameGiven)
+  BareMember(const Options& options, std::string_view nameGiven, const detail::Deadline& deadline = soon())
       : name(nameGiven),
-        segment(detail::Segment::joinOrCreate(options, soon())),
+        segment(detail::Segment::joinOrCreate(options, deadline)),
         registry(*segment),
-        self(registry.claim(name, soon()).value()),
+        self(registry.claim(name, deadline).value()),
         liveness(*segment, self.slot),
         context(*segment, self, liveness, options.waiting),
         roster(context.views),
         outbox(*segment, self.slot),
         inbox(*segment, self, liveness) {}
 
-  detail::Admission admit() { return registry.admit(context, name, soon()); }
+  detail::Admission admit(const detail::Deadline& deadline = soon()) {
+    return registry.admit(context, name, deadline);
+  }
 
   [[nodiscard]] detail::SlotTableState& table() const { return segment->slot(self.slot); }
   [[nodiscard]] detail::SlotWord word() const {
