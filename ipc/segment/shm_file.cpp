@@ -143,6 +143,19 @@ void refuseForeign(int fd, const std::string& path) {
   if ((info.st_mode & 077) != 0) refusePath(path, "is open to other users (mode must be 0600)");
 }
 
+namespace {
+
+/// What Options allow, so that no sum in Geometry wraps round to a length that the file happens to have.
+bool isInRange(const SegmentHeader& header) {
+  constexpr std::uint64_t kMiB = 1 << 20;
+  return header.capacity >= 1 && header.capacity <= kMaxMembers && header.expected >= 1 &&
+         header.expected <= header.capacity && header.mailboxMessages <= 65536 &&
+         header.mailboxBytes <= 1024 * kMiB && header.outboxBytes <= 256 * kMiB &&
+         header.maxMessage <= header.outboxBytes;
+}
+
+}  // namespace
+
 std::optional<SegmentHeader> readHeader(int fd, const std::string& path) {
   SegmentHeader header{};
   if (pread(fd, &header, sizeof(header), 0) != static_cast<ssize_t>(sizeof(header)) || header.magic != kMagic) {
@@ -152,9 +165,9 @@ std::optional<SegmentHeader> readHeader(int fd, const std::string& path) {
   struct stat info {};
   fstat(fd, &info);
   const bool intact = header.checksum == checksum(&header, offsetof(SegmentHeader, checksum)) &&
-                      header.headerBytes == sizeof(SegmentHeader) && header.capacity >= 1 &&
+                      header.headerBytes == sizeof(SegmentHeader) && isInRange(header) &&
                       std::has_single_bit(header.mailboxBytes) && std::has_single_bit(header.outboxBytes) &&
-                      std::has_single_bit(header.mailboxMessages) && header.capacity <= kMaxMembers &&
+                      std::has_single_bit(header.mailboxMessages) &&
                       header.segmentBytes == Geometry::of(header).segmentBytes() &&
                       static_cast<std::uint64_t>(info.st_size) == header.segmentBytes;
   if (!intact) {

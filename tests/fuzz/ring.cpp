@@ -28,7 +28,7 @@ class Program {
   }
 
  private:
-  static constexpr int kSteps = 400;
+  static constexpr int kSteps = 160;
 
   void step() {
     const auto operation = input_.take<std::uint8_t>();
@@ -159,6 +159,7 @@ class Program {
   void reopen() {
     stage_.reopenInbox();
     expected_.clear();
+    lastBlock_.reset();
   }
   /// What the others look at now and then.
   void look(std::uint32_t sender) {
