@@ -145,13 +145,15 @@ void refuseForeign(int fd, const std::string& path) {
 
 namespace {
 
-/// What Options allow, so that no sum in Geometry wraps round to a length that the file happens to have.
+/// What Options allow: so no sum in Geometry wraps round to a length that the file happens to have, and every
+/// structure is aligned.
 bool isInRange(const SegmentHeader& header) {
+  constexpr std::uint64_t kLeast = 64 << 10;
   constexpr std::uint64_t kMiB = 1 << 20;
   return header.capacity >= 1 && header.capacity <= kMaxMembers && header.expected >= 1 &&
-         header.expected <= header.capacity && header.mailboxMessages <= 65536 &&
-         header.mailboxBytes <= 1024 * kMiB && header.outboxBytes <= 256 * kMiB &&
-         header.maxMessage <= header.outboxBytes;
+         header.expected <= header.capacity && header.mailboxMessages >= 64 && header.mailboxMessages <= 65536 &&
+         header.mailboxBytes >= kLeast && header.mailboxBytes <= 1024 * kMiB && header.outboxBytes >= kLeast &&
+         header.outboxBytes <= 256 * kMiB && header.maxMessage <= header.outboxBytes;
 }
 
 }  // namespace

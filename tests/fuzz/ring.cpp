@@ -185,8 +185,8 @@ class Program {
   /// where the patches made somebody another member than it was.
   void goesOn() {
     for (std::uint32_t slot = 0; slot < RingStage::kMembers; ++slot) {
-      const auto word = SlotWord::unpack(stage_.segment().slot(slot).word.load());
-      if (word.phase != Phase::active || word.incarnation != stage_.member(slot).incarnation) return;
+      const SlotWord intact{stage_.member(slot).incarnation, Phase::active, {}};
+      if (stage_.segment().slot(slot).word.load() != intact.pack()) return;
     }
     for (int tries = 0; tries < 200; ++tries) {
       const Envelope envelope = next(1, Kind::sendTo);

@@ -1,6 +1,7 @@
 // Found by the fuzz target `attach`: a header whose sizes are so large that the segment's length wraps round to
 // one that the file has, with the right checksum, was believed, and whoever joined crashed on its first look at a
-// mailbox far outside of the mapping. Remedy: the header's numbers must be such as Options allow.
+// mailbox far outside of the mapping. So was one with fewer cells or bytes than Options allow, which leaves the
+// outboxes unaligned. Remedy: the header's numbers must be such as Options allow.
 
 #include <fcntl.h>
 
@@ -10,7 +11,7 @@
 using namespace ronde;
 using namespace ronde::detail;
 
-TEST_CASE("a header whose sizes wrap round is refused as damaged (P6)") {
+TEST_CASE("a header whose sizes wrap round, or are too small, is refused as damaged (P6)") {
   SegmentHeader header{};
   header.magic = kMagic;
   header.layoutVersion = kLayoutVersion;
@@ -21,11 +22,11 @@ TEST_CASE("a header whose sizes wrap round is refused as damaged (P6)") {
   header.mailboxMessages = 64;
   header.maxMessage = 64 * 1024;
   header.mailboxBytes = header.outboxBytes = 64 * 1024;
-  std::uint64_t SegmentHeader::*const wrapping =
+  std::uint64_t SegmentHeader::*const odd =
       GENERATE(as<std::uint64_t SegmentHeader::*>{}, &SegmentHeader::mailboxBytes, &SegmentHeader::outboxBytes);
-  header.*wrapping = std::uint64_t{1} << 62;
+  header.*odd = GENERATE(std::uint64_t{1} << 62, std::uint64_t{64});
   header.segmentBytes = Geometry::of(header).segmentBytes();
-  REQUIRE(header.segmentBytes < 4 << 20);  // four blocks of 2^62 bytes
+  REQUIRE(header.segmentBytes < 4 << 20);  // also with four blocks of 2^62 bytes
   header.checksum = checksum(&header, offsetof(SegmentHeader, checksum));
 
   const Descriptor file(open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
