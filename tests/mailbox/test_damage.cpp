@@ -136,6 +136,25 @@ TEST_CASE("damage: it is found by a selective look as well", "[mailbox]") {
   CHECK(works(group[1], group[0]));
 }
 
+// P6: a record is fetched once. What is written into it after it was checked changes nothing.
+TEST_CASE("damage: a record that changes after it was checked is taken as it was", "[mailbox]") {
+  const BareGroup group(2);
+  const Bytes bytes(GENERATE(std::size_t{9}, std::size_t{300}), std::byte{5});
+  REQUIRE(push(group[1], group[0], 1, bytes) == PushResult::pushed);
+  MailCell& cell = group.segment().mailCells(0)[group.segment().mailbox(0).head.load() % 64];
+  MeddlingSink sink([&] {
+    cell.length = 1;
+    cell.sender = 0xffff;
+    cell.sequence = 77;
+  });
+  Taken taken;
+  REQUIRE(group[0].inbox.take({}, sink, taken) == TakeStatus::taken);
+  CHECK(taken.length == bytes.size());
+  CHECK(taken.envelope.sender == group[1].self);
+  CHECK(taken.envelope.sequence == 1);
+  CHECK(sink.content == bytes);
+}
+
 // An extent that is plausible, but wrong, moves the end of what is given back in front of what is in use.
 TEST_CASE("damage: a plausible but wrong extent does not disable the mailbox", "[mailbox]") {
   const Watchdog watchdog;

@@ -65,6 +65,17 @@ TEST_CASE("references: what was withdrawn is not delivered and what was claimed 
   CHECK(pair.receiver.inbox.pending() == 0);
 }
 
+// The same at the closest: the sender withdraws between the receiver's look and its claim.
+TEST_CASE("references: what is withdrawn after the look is not delivered", "[mailbox]") {
+  Pair pair;
+  const Block block = pair.commit(1, bytesOf("too late"), Kind::sendToSync);
+  REQUIRE(pair.refer(1, block, Kind::sendToSync) == PushResult::pushed);
+  MeddlingSink sink([&] { CHECK(block.settle(0, Share::withdrawn)); });
+  Taken taken;
+  CHECK(pair.receiver.inbox.take({}, sink, taken) == TakeStatus::nothing);
+  CHECK(block.share(0) == Share::withdrawn);
+}
+
 TEST_CASE("references: both sides agree on whether a message was delivered", "[mailbox][threads]") {
   const Watchdog watchdog;
   Pair pair;

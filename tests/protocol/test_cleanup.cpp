@@ -79,6 +79,18 @@ TEST_CASE("clean-up: a broadcast that was not committed reaches nobody", "[proto
   CHECK(sender.word().phase == Phase::free);
 }
 
+// P5: what was committed in time is adopted in the first pass after the departure, and nothing later is.
+TEST_CASE("clean-up: what an evicted member commits late reaches nobody, whatever views follow", "[protocol]") {
+  const BareGroup group(4);
+  BareMember& evicted = group[1];
+  BareGroup::installWithout(evicted, Departure::silent, group[0]);
+  REQUIRE(cleanUpBy(group[0]));
+  const Block late = intend(group, evicted, 1, bytesOf("late"));
+  group.bury(group[3], group[0]);
+  CHECK(late.phase() == BlockPhase::committed);
+  for (const std::size_t who : {0U, 2U}) CHECK(takeAll(group[who]).empty());
+}
+
 // Idempotent: a cleaner that died is followed by another, which begins anew.
 TEST_CASE("clean-up: a cleaner that died anywhere is followed by the next", "[protocol]") {
   BareGroup group(5);

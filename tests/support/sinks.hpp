@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "ipc/mailbox/inbox.hpp"
@@ -17,6 +19,19 @@ class ByteSink : public detail::Sink {
   }
   [[nodiscard]] std::span<const std::byte> bytes() const override { return content; }
   std::vector<std::byte> content;
+};
+
+/// Does something in the middle of a take: when the record was looked at, before the message is taken.
+class MeddlingSink : public ByteSink {
+ public:
+  explicit MeddlingSink(std::function<void()> meddle) : meddle_(std::move(meddle)) {}
+  std::byte* prepare(std::size_t length) override {
+    meddle_();
+    return ByteSink::prepare(length);
+  }
+
+ private:
+  std::function<void()> meddle_;
 };
 
 /// A buffer that the caller gave: refuses what is longer.
