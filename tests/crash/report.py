@@ -130,6 +130,13 @@ def corruption_rows(programs, quick):
     return [row(each["what"], each["goal"], each["measured"], each["pass"]) for each in rows]
 
 
+def mutant_rows(programs, _quick):
+    # Not one of the built programs: it builds the mutants itself.
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    rows = programs.run(os.path.join(here, "mutants", "run"))
+    return [row(each["what"], each["goal"], each["measured"], each["pass"]) for each in rows]
+
+
 def peer_rows(programs, quick):
     peers = programs.run("ronde-crash-boost", "--stride", 41 if quick else 5)
     points = total(peers, "points")
@@ -142,12 +149,18 @@ def main():
     parser = argparse.ArgumentParser(prog="tests/crash-report", description=__doc__)
     parser.add_argument("folder", help=argparse.SUPPRESS)
     parser.add_argument("--quick", action="store_true", help="within a minute")
+    parser.add_argument("--mutants", action="store_true",
+                        help="also the tests against mutants of the code, which are compiled for minutes")
     parser.add_argument("--json", metavar="FILE", help="writes the rows to FILE")
     arguments = parser.parse_args()
+    if arguments.quick and arguments.mutants:
+        parser.error("--mutants takes minutes; leave --quick out")
+    parts = [explorer_rows, soak_rows, detection_rows, creation_rows, corruption_rows]
+    if arguments.mutants:
+        parts.append(mutant_rows)
     with tempfile.TemporaryDirectory() as scratch:
         programs = Programs(arguments.folder, scratch)
-        rows = [each for part in (explorer_rows, soak_rows, detection_rows, creation_rows, corruption_rows)
-                for each in part(programs, arguments.quick)]
+        rows = [each for part in parts for each in part(programs, arguments.quick)]
         notes = peer_rows(programs, arguments.quick)
     print("| what | goal | measured | |\n|---|---|---|---|")
     for each in rows:
