@@ -8,11 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 from patches import FOLDER, ROOT, Refused, all_mutants
 
 LIMIT = 100  # seconds; the tests' own watchdogs bark after 90
+HANG_LIMIT = 20  # of a mutant; or ten times what the test takes on the code as it is
 SCRATCH = ROOT / "build" / "mutants"
 SOURCES = ["CMakeLists.txt", "CMakePresets.json", "include", "ipc", "bin", "tests"]
 
@@ -28,6 +30,7 @@ class Copy:
         self.root = SCRATCH
         # As in the checkout itself, so that a compiler cache knows the files that no mutant touches.
         self.build = SCRATCH / "build" / "release"
+        self.hang_limit = {}  # by test
 
     def update(self):
         """Writes only what differs, so that little is compiled anew."""
@@ -61,23 +64,35 @@ class Copy:
             raise Refused(f"{command[0]} {command[1]} failed:\n{done.stdout[-4000:]}")
 
     def outcome(self, test):
-        """"passed", or how the test failed; and what it printed."""
+        """"passed", or how the test failed; and what it printed. A hang counts as a failure."""
         # In a test specification these have a meaning.
         name = "".join("\\" + sign if sign in ",[\\" else sign for sign in test.name)
-        command = [self.build / "tests" / test.target, name, "--warn", "NoTests"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                              start_new_session=True) as process:
+        command = [self.build / "tests" / test.target, name, "--warn", "NoTests", "--abort"]
+        begun = time.monotonic()
+        with tempfile.TemporaryFile() as output:
+            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
             try:
-                output, _ = process.communicate(timeout=LIMIT)
-                how = "passed" if process.returncode == 0 else "skipped" if process.returncode == 77 else "failed"
-                if process.returncode < 0:
-                    how = "watchdog" if "watchdog:" in output else signal.Signals(-process.returncode).name
+                code = process.wait(self.hang_limit.get(str(test), LIMIT))
+                how = "passed" if code == 0 else "skipped" if code == 77 else "failed"
             except subprocess.TimeoutExpired:
-                how = "time limit"
-                process.kill()  # its children end with it
-                output, _ = process.communicate()
+                code, how = 0, "hangs"
+            end_group(process)
+            output.seek(0)
+            text = output.read().decode(errors="replace")
+        if code < 0:
+            how = "watchdog" if "watchdog:" in text else signal.Signals(-code).name
+        self.hang_limit.setdefault(str(test), max(HANG_LIMIT, 10 * (time.monotonic() - begun)))
         remove_leftovers(process.pid)
-        return how, output
+        return how, text
+
+
+def end_group(process):
+    """Ends the test and what it started: a test that fails half-way may leave children."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
 
 
 def remove_leftovers(pid):
