@@ -55,21 +55,26 @@ TokenRing::Grant TokenRing::handedToUs(const Token& token) const {
 }
 
 bool TokenRing::tryEnter(Grant& grant) {
-  std::uint64_t seen = word().load(std::memory_order_seq_cst);
-  const Token token = Token::unpack(seen);
   const std::uint32_t self = context_.self.slot + 1;
-  if (token.held && token.holder != self) return false;
-  // The standing is asked after the word was read: an eviction after this changes the word (repair number), so
-  // that the CAS fails, or finds us as the holder and moves the token on. SYNC: token-repair.
-  if (token.holder == 0 || token.fence >= Token::kMaxFence || context_.standing() != Status::ok) return false;
-  if (token.held) {
-    grant = handedToUs(token);
-    return true;
+  for (;;) {
+    std::uint64_t seen = word().load(std::memory_order_seq_cst);
+    const Token token = Token::unpack(seen);
+    if (token.held && token.holder != self) return false;
+    // The standing is asked after the word was read: an eviction after this changes the word (repair number), so
+    // that the CAS fails, or finds us as the holder and moves the token on. SYNC: token-repair.
+    if (token.holder == 0 || token.fence >= Token::kMaxFence || context_.standing() != Status::ok) return false;
+    if (token.held) {
+      grant = handedToUs(token);
+      return true;
+    }
+    const Token ours{token.fence + 1, token.repair, true, self};
+    if (word().compare_exchange_strong(seen, ours.pack(), std::memory_order_seq_cst)) {
+      grant = {Status::ok, ours.fence, token.holder - 1, false};
+      return true;
+    }
+    // Perhaps only the repair number changed, by somebody who gave up waiting and wakes nobody: the token may
+    // still be there, so look again before going to sleep (tests/models/token.pml, NO_RETRY).
   }
-  const Token ours{token.fence + 1, token.repair, true, self};
-  if (!word().compare_exchange_strong(seen, ours.pack(), std::memory_order_seq_cst)) return false;
-  grant = {Status::ok, ours.fence, token.holder - 1, false};
-  return true;
 }
 
 std::optional<Token> TokenRing::withdraw() {
