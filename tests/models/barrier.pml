@@ -23,6 +23,9 @@
 #ifndef ROUNDS
 #define ROUNDS 1
 #endif
+#ifndef CALLERS
+#define CALLERS 7 /* members 0, 1, 2 that call, as bits; the others stop at once: a departure */
+#endif
 #ifndef TIMEOUTS
 #define TIMEOUTS 0
 #endif
@@ -193,7 +196,7 @@ inline learn(why) {
 }
 
 proctype Member(byte me; byte slot) {
-  byte rounds = ROUNDS;
+  byte rounds = (me == 3 || (CALLERS >> me) & 1 -> ROUNDS : 0);
   byte i, count, living, view, mine, callN;
   bool flag, stale;
 
