@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <csignal>
+#include <system_error>
 
+#include "ipc/failure.hpp"
 #include "ipc/log.hpp"
 #include "ipc/protocol/cleanup.hpp"
 
@@ -32,6 +34,10 @@ ServiceThread::ServiceThread(MemberContext& context, Registry& registry, Callbac
   pthread_sigmask(SIG_SETMASK, &all, &before);
   try {
     thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error& failure) {
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    throwSystem("starting the service thread", failure.code().value(),
+                "memory, RLIMIT_AS (ulimit -v), RLIMIT_NPROC (ulimit -u) or the cgroup's pids may be exhausted");
   } catch (...) {
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     throw;

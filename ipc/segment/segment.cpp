@@ -89,6 +89,23 @@ std::optional<bip::shared_memory_object> openObject(const std::string& name, bip
   }
 }
 
+/// A file that we created: keeps it locked until the member's own descriptor does. If it comes to no member, the
+/// name goes.
+class Creation {
+ public:
+  Creation(Descriptor file, const std::string& path) : file_(std::move(file)), path_(path) {}
+  Creation(const Creation&) = delete;
+  Creation& operator=(const Creation&) = delete;
+  ~Creation() {
+    static_cast<void>(setFileLock(file_.get(), kMembersByte, FileLock::none));
+    removeIfDeserted(file_.get(), path_);
+  }
+
+ private:
+  Descriptor file_;
+  const std::string& path_;
+};
+
 void refuseUnknown(const std::string& path) {
   throw Error(Errc::refusedSegment,
               path + " is not a ronde segment, so it is not touched; choose another group name or remove it");
@@ -113,11 +130,11 @@ std::unique_ptr<Segment> Segment::tryJoinOrCreate(const Options& options, bool p
   const std::string name = segmentName(options.group);
   const std::string path = segmentPath(name);
   auto object = openObject(name, bip::read_write);
-  // What we create stays locked by this descriptor until the member's own one holds the lock.
-  Descriptor creator;
+  std::optional<Creation> creation;
   if (!object) {
-    creator = createSegmentFile(options, patient);
-    if (creator.get() < 0) return nullptr;
+    Descriptor created = createSegmentFile(options, patient);
+    if (created.get() < 0) return nullptr;
+    creation.emplace(std::move(created), path);
     log::info("created {}", path);
     object = openObject(name, bip::read_write);
     if (!object) return nullptr;

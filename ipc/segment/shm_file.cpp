@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <memory>
 
 #include "ipc/failure.hpp"
 #include "ipc/segment/fork_guard.hpp"
@@ -223,13 +224,21 @@ bool removeIfDeserted(int fd, const std::string& path) noexcept {
   return removed;
 }
 
-int removeDesertedSegments() noexcept {
+namespace {
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const noexcept { closedir(directory); }
+};
+
+}  // namespace
+
+int removeDesertedSegments() {
   const ForkPause pause;  // a child that inherited a descriptor below would keep its lock
-  DIR* directory = opendir(kDirectory);
-  if (directory == nullptr) return 0;
+  const std::unique_ptr<DIR, CloseDirectory> directory(opendir(kDirectory));
+  if (!directory) return 0;
   const std::string prefix = namePrefix();
   int removed = 0;
-  while (const dirent* entry = readdir(directory)) {
+  while (const dirent* entry = readdir(directory.get())) {
     if (std::strncmp(entry->d_name, prefix.c_str(), prefix.size()) != 0) continue;
     const std::string path = segmentPath(entry->d_name);
     const Descriptor file(open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
@@ -241,7 +250,6 @@ int removeDesertedSegments() noexcept {
       // Not ours to touch.
     }
   }
-  closedir(directory);
   return removed;
 }
 

@@ -69,6 +69,6 @@ bool unlinkIfNamed(int fd, const std::string& path) noexcept;
 bool removeIfDeserted(int fd, const std::string& path) noexcept;
 
 /// removeIfDeserted() on every segment of this user. Returns how many went.
-int removeDesertedSegments() noexcept;
+int removeDesertedSegments();
 
 }  // namespace ronde::detail

@@ -1,5 +1,8 @@
 #include "tests/support/skip.hpp"
 
+#include <cerrno>
+#include <cstring>
+
 #include "tests/support/catch.hpp"
 
 namespace ronde::testing {
@@ -15,6 +18,8 @@ void skip(const std::string& why) {
 }
 
 bool wasAnythingSkipped() { return skipped; }
+
+std::string skippedBecause(const std::string& what) { return "skipped: " + what + ": " + std::strerror(errno); }
 
 bool wasSkipped(const std::string& report) {
   if (report.rfind("skipped", 0) != 0) return false;

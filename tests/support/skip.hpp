@@ -12,6 +12,9 @@ inline constexpr int kSkipped = 77;
 void skip(const std::string& why);
 [[nodiscard]] bool wasAnythingSkipped();
 
+/// "skipped: `what`: " and what errno says, for the report of a child that may not do something.
+[[nodiscard]] std::string skippedBecause(const std::string& what);
+
 /// True if `report` says that a child skipped its test ("skipped: …"); notes it.
 bool wasSkipped(const std::string& report);
 
