@@ -147,7 +147,12 @@ std::unique_ptr<Segment> Segment::tryJoinOrCreate(const Options& options, bool p
     log::info("took over {}, in which nobody lived", path);
     return nullptr;
   }
-  if (!setFileLock(file->fd(), kMembersByte, FileLock::shared) || !namesFile(path, file->fd())) return nullptr;
+  if (!setFileLock(file->fd(), kMembersByte, FileLock::shared)) {
+    // Anything else than somebody else's lock will be no better at the next try.
+    if (errno != EAGAIN && errno != EACCES) throwSystem("locking the segment " + path, errno);
+    return nullptr;
+  }
+  if (!namesFile(path, file->fd())) return nullptr;
   if (!sameLayout(*header)) {
     throw Error(Errc::incompatibleSegment,
                 "group '" + options.group + "' is in use by another version of ronde (layout " +

@@ -3,6 +3,8 @@
 #include <initializer_list>
 #include <string>
 
+#include "tests/support/skip.hpp"
+
 namespace ronde::testing {
 
 /// From now on these system calls of this thread, and of those it starts, fail with `error` and do nothing. For
