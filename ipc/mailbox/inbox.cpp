@@ -103,6 +103,7 @@ bool Inbox::isPlausible(const MailCell& cell) const {
     case CellForm::reference: return cell.length <= geometry.maxMessage;
     case CellForm::area:
     case CellForm::car:
+    case CellForm::copy:
       return cell.length <= kCarBytes && cell.extent % kLine == 0 && cell.extent >= headByte_ &&
              cell.extent + cell.length - headByte_ <= areaBytes_ &&
              inRing(cell.extent, areaBytes_) + cell.length <= areaBytes_;
@@ -174,6 +175,7 @@ bool Inbox::isActive() const {
 TakeStatus Inbox::deliver(const MailCell& cell, std::uint64_t position, Sink& sink, Taken& taken) {
   if (cell.form == CellForm::reference) return deliverReference(cell, position, sink, taken);
   if (cell.form == CellForm::car) return deliverCar(cell, position, sink, taken);
+  if (cell.form == CellForm::copy) return deliverCopy(cell, position, sink, taken);
   vacate(sink);
   copyOut(sink.prepare(cell.length),
           cell.form == CellForm::inlined ? cell.inlineBytes : area_ + inRing(cell.extent, areaBytes_),
@@ -220,6 +222,23 @@ TakeStatus Inbox::deliverReference(const MailCell& cell, std::uint64_t position,
   block.giveBack(self_.slot);
   if (!intact) return TakeStatus::nothing;
   noteBroadcast(cell);
+  note(taken, cell, cell.length);
+  taken.byReference = true;  // its sender may be waiting for it
+  return TakeStatus::taken;
+}
+
+TakeStatus Inbox::deliverCopy(const MailCell& cell, std::uint64_t position, Sink& sink, Taken& taken) {
+  CopiedBlock copied{};
+  std::memcpy(&copied, cell.inlineBytes, sizeof(copied));
+  const Block block(segment_, cell.sender, copied.position);
+  block.fetchShare(self_.slot);
+  vacate(sink);
+  std::byte* const to = sink.prepare(cell.length);
+  // The decision. The bytes are in our mailbox, so the sender need not keep its own.
+  const bool ours = block.settle(self_.slot, Share::taken);
+  if (ours) copyOut(to, area_ + inRing(cell.extent, areaBytes_), cell.length);
+  markTaken(cell, position);
+  if (!ours) return TakeStatus::nothing;  // withdrawn, or taken through another record
   note(taken, cell, cell.length);
   taken.byReference = true;  // its sender may be waiting for it
   return TakeStatus::taken;
@@ -294,7 +313,7 @@ void Inbox::close() {
 }
 
 void Inbox::markTaken(const MailCell& cell, std::uint64_t position) {
-  const bool inArea = cell.form == CellForm::area || cell.form == CellForm::car;
+  const bool inArea = cell.form == CellForm::area || cell.form == CellForm::car || cell.form == CellForm::copy;
   done_[position & mask_] = {true, inArea ? cell.extent + roundUpToLine(cell.length) : 0};
 }
 

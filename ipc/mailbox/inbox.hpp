@@ -40,7 +40,7 @@ enum class TakeStatus {
 struct Taken {
   Envelope envelope;
   std::size_t length = 0;
-  bool byReference = false;      ///< its sender may be waiting for it
+  bool byReference = false;      ///< of a block in its sender's outbox: the sender may be waiting for it
   std::uint64_t lookedUpTo = 0;  ///< if nothing was: for Inbox::hasNews()
 };
 
@@ -90,6 +90,7 @@ class Inbox {
   [[nodiscard]] TakeStatus deliver(const MailCell& cell, std::uint64_t position, Sink& sink, Taken& taken);
   [[nodiscard]] TakeStatus deliverReference(const MailCell& cell, std::uint64_t position, Sink& sink,
                                             Taken& taken);
+  [[nodiscard]] TakeStatus deliverCopy(const MailCell& cell, std::uint64_t position, Sink& sink, Taken& taken);
   [[nodiscard]] TakeStatus deliverCar(const MailCell& cell, std::uint64_t position, Sink& sink, Taken& taken);
   /// Moves what is put together in `sink` out of it.
   void vacate(const Sink& sink);

@@ -51,6 +51,10 @@ class Mailbox {
   PushResult pushReference(const Envelope& envelope, std::uint64_t extent, std::uint32_t length,
                            const Deadline& lockDeadline) const;
 
+  /// As pushReference(), with the payload (at most kCarBytes), which spares the addressee two cache lines.
+  PushResult pushCopy(const Envelope& envelope, std::uint64_t extent, std::span<const std::byte> payload,
+                      const Deadline& lockDeadline) const;
+
   /// Cells that only references may use, so that they find room when user mail has filled the rest.
   [[nodiscard]] static std::uint64_t reservedCells(const Geometry& geometry) {
     return geometry.mailboxMessages / 8;
@@ -69,8 +73,17 @@ class Mailbox {
   void countRefused() const { segment_.mailbox(owner_.slot).refused.fetch_add(1, std::memory_order_relaxed); }
 
  private:
-  PushResult push(const Envelope& envelope, CellForm form, std::uint32_t length, std::uint64_t extent,
-                  std::span<const std::byte> payload, const TrainPart* part, const Deadline& lockDeadline) const;
+  /// What goes into a cell besides the envelope. `aside`: for MailCell::inlineBytes, where the payload is not
+  /// there.
+  struct Content {
+    CellForm form;
+    std::uint32_t length;
+    std::uint64_t extent = 0;  ///< of a reference
+    std::span<const std::byte> payload;
+    const void* aside = nullptr;
+    bool isLast = true;  ///< the message is whole with this record
+  };
+  PushResult push(const Envelope& envelope, const Content& content, const Deadline& lockDeadline) const;
 
   /// Asks for the cache lines of a message to come: its cell, and `area` bytes of payload from `at` on.
   void fetchLinesOfNext(std::uint64_t position, std::uint64_t at, std::uint64_t area) const;

@@ -8,6 +8,7 @@
 
 #include "ipc/mailbox/mailbox.hpp"
 #include "ipc/segment/segment.hpp"
+#include "ipc/sync/prefetch.hpp"
 
 namespace ronde::detail {
 
@@ -31,6 +32,8 @@ class Block {
     const Share now = share(slot);
     return now == Share::owed || now == Share::claimed;
   }
+  /// settle() is to come.
+  void fetchShare(std::uint32_t slot) const { fetchForWriting(&shares_[slot]); }
   /// owed -> `to`, the decision between the two sides; false if it was not owed (any more).
   bool settle(std::uint32_t slot, Share to) const;
   /// claimed -> taken.

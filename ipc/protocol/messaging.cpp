@@ -215,12 +215,22 @@ std::optional<Block> Messaging::allocateBlock(std::uint32_t length, FullPolicy p
 
 Status Messaging::pushReference(const Envelope& envelope, const Block& block, std::uint32_t length, Member to,
                                 FullPolicy policy, const Deadline& deadline) {
-  // A synchronous message counts as sent when it was taken.
-  const bool isSync = envelope.kind == Kind::sendToSync || envelope.kind == Kind::broadcastSync;
-  const Mailbox mailbox(context_.segment, to, context_.self, context_.liveness,
-                        isSync ? nullptr : &pushed_[to.slot]);
+  const Mailbox mailbox = mailboxOf(to);
   return pushWithRoom(mailbox, CellForm::reference, 0, policy, deadline,
                       [&] { return mailbox.pushReference(envelope, block.position(), length, deadline); });
+}
+
+Status Messaging::pushSync(const Envelope& envelope, const Block& block, std::span<const std::byte> payload,
+                           Member to, FullPolicy policy, const Deadline& deadline) {
+  // Not counted here: it counts as sent when it was taken.
+  const Mailbox mailbox(context_.segment, to, context_.self, context_.liveness);
+  return pushWithRoom(mailbox, CellForm::reference, 0, policy, deadline, [&] {
+    if (payload.size() <= kInlineBroadcast) {
+      const PushResult copied = mailbox.pushCopy(envelope, block.position(), payload, deadline);
+      if (copied != PushResult::full) return copied;
+    }
+    return mailbox.pushReference(envelope, block.position(), static_cast<std::uint32_t>(payload.size()), deadline);
+  });
 }
 
 std::uint64_t Messaging::pushed() const noexcept {

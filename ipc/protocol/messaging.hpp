@@ -11,7 +11,8 @@
 
 namespace ronde::detail {
 
-/// Broadcasts up to this size are copied into each mailbox; longer ones lie once in the sender's outbox.
+/// Broadcasts and synchronous messages up to this size are copied into each mailbox; longer ones lie once in the
+/// sender's outbox.
 inline constexpr std::size_t kInlineBroadcast = 4096;
 
 /// Asynchronous mail: sendTo, broadcast, publish, and the receipt of any message. For handing something over; not
@@ -53,6 +54,9 @@ class Messaging {
   /// Pushes a reference to `block`, waiting for room until the deadline. ok, full, staleView, stopped, …
   [[nodiscard]] Status pushReference(const Envelope& envelope, const Block& block, std::uint32_t length, Member to,
                                      FullPolicy policy, const Deadline& deadline);
+  /// The same for a synchronous message, with its payload if that is short and there is room for it.
+  [[nodiscard]] Status pushSync(const Envelope& envelope, const Block& block, std::span<const std::byte> payload,
+                                Member to, FullPolicy policy, const Deadline& deadline);
   /// Says that nobody needs us any more for `block` to be delivered. Not once we are out: what the clean-up
   /// adopted is its to deliver, and what we committed after that reaches nobody, so nobody owes a taking of it.
   void finish(const Block& block) const {

@@ -45,7 +45,7 @@ Outcome Rendezvous::send(std::span<const std::byte> payload, LamportTime stamp, 
   const Envelope envelope{context_.self, kind, stamp, view, messaging_.nextSequence()};
   outbox_.commit(*block, envelope, payload, members);
 
-  const Status pushed = push(*block, envelope, length, addressees, deadline);
+  const Status pushed = push(*block, envelope, payload, addressees, deadline);
   messaging_.finish(*block);
   Status status = pushed;
   if (pushed != Status::stopped && pushed != Status::evicted) {
@@ -74,14 +74,14 @@ Outcome Rendezvous::send(std::span<const std::byte> payload, LamportTime stamp, 
   return outcome;
 }
 
-Status Rendezvous::push(const Block& block, const Envelope& envelope, std::uint32_t length, Addressees& addressees,
-                        const Deadline& deadline) {
+Status Rendezvous::push(const Block& block, const Envelope& envelope, std::span<const std::byte> payload,
+                        Addressees& addressees, const Deadline& deadline) {
   Status trouble = Status::ok;
   // First everybody who has room, so that a full mailbox delays nobody else's copy; then the others.
   for (const FullPolicy policy : {FullPolicy::fail, FullPolicy::block}) {
     for (Addressee& addressee : addressees) {
       if (addressee.pushed) continue;
-      const Status status = messaging_.pushReference(envelope, block, length, addressee.member, policy, deadline);
+      const Status status = messaging_.pushSync(envelope, block, payload, addressee.member, policy, deadline);
       if (status == Status::stopped || status == Status::evicted) return status;
       // A departure (staleView) is seen by settleKnown(), as is what became of a corrupt mailbox.
       if (status == Status::mailboxCorrupt) block.settle(addressee.member.slot, Share::withdrawn);

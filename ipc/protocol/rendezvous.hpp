@@ -49,7 +49,7 @@ class Rendezvous {
   Outcome send(std::span<const std::byte> payload, LamportTime stamp, Kind kind, std::uint64_t view,
                Addressees& addressees, const Deadline& deadline, const OnShare& onShare);
   /// Puts the reference into everybody's mailbox. ok, or why somebody has none.
-  [[nodiscard]] Status push(const Block& block, const Envelope& envelope, std::uint32_t length,
+  [[nodiscard]] Status push(const Block& block, const Envelope& envelope, std::span<const std::byte> payload,
                             Addressees& addressees, const Deadline& deadline);
   /// Notes every addressee whose fate is decided by now. True if all are.
   bool settleKnown(const Block& block, Addressees& addressees, Outcome& outcome, const OnShare& onShare);

@@ -45,7 +45,7 @@ static_assert(Word64::is_always_lock_free && sizeof(Word64) == 8);
 // ---------------------------------------------------------------------------------------------- header
 
 inline constexpr std::uint64_t kMagic = 0x31'65'64'6e'6f'72'5f'5fULL;  // "__ronde1"
-inline constexpr std::uint32_t kLayoutVersion = 2;
+inline constexpr std::uint32_t kLayoutVersion = 3;
 
 /// What the creator decides for all, and what tells two builds apart. Written before the segment has a name, never
 /// after: no process sees it unfinished. Copied to private memory and checked at attach; never read again.
@@ -266,6 +266,7 @@ enum class CellForm : std::uint8_t {
   area,         ///< in the mailbox's payload area, at position `extent`
   car,          ///< a part of a longer message (a train), in the payload area; `inlineBytes` is a TrainPart
   reference,    ///< in the sender's outbox; `extent` is the position of its block
+  copy,         ///< as in `area`, of a block in the sender's outbox; `inlineBytes` is a CopiedBlock
 };
 
 /// One record of a mailbox: a cache line, so that a message of up to 16 bytes moves one line.
@@ -293,6 +294,14 @@ struct TrainPart {
   std::uint64_t unused;
 };
 static_assert(sizeof(TrainPart) == sizeof(MailCell::inlineBytes));
+
+/// Of which block a record carries a copy, so that its addressee need not fetch the block itself: only its share,
+/// which decides whether the message is delivered.
+struct CopiedBlock {
+  std::uint64_t position;
+  std::uint64_t unused;
+};
+static_assert(sizeof(CopiedBlock) == sizeof(MailCell::inlineBytes));
 
 /// A ring of cells and a ring of payload bytes. Positions count up for ever; index = position % size.
 ///  - producers' line: under `producers`. What a death leaves: `tail` (and `tailByte`) behind the last committed

@@ -76,6 +76,55 @@ TEST_CASE("references: what is withdrawn after the look is not delivered", "[mai
   CHECK(block.share(0) == Share::withdrawn);
 }
 
+// A short synchronous message brings its payload along; the share decides all the same.
+TEST_CASE("references: a copy is taken once, whichever record of its block comes first", "[mailbox]") {
+  Pair pair;
+  const Bytes bytes = bytesOf("a copy of the block");
+  const Block first = pair.commit(1, bytes, Kind::sendToSync);
+  const Block second = pair.commit(2, bytes, Kind::sendToSync);
+  REQUIRE(pushCopy(pair.sender, pair.receiver, 1, first, bytes) == PushResult::pushed);
+  REQUIRE(pair.refer(1, first, Kind::sendToSync) == PushResult::pushed);  // as the clean-up does
+  REQUIRE(pair.refer(2, second, Kind::sendToSync) == PushResult::pushed);
+  REQUIRE(pushCopy(pair.sender, pair.receiver, 2, second, bytes) == PushResult::pushed);
+  for (const Block& block : {first, second}) {
+    const Received received = take(pair.receiver);
+    CHECK(received.byReference);
+    CHECK(received.bytes == bytes);
+    CHECK(block.share(0) == Share::taken);
+    CHECK_FALSE(block.settle(0, Share::withdrawn));
+  }
+  CHECK_FALSE(take(pair.receiver).isMessage());
+  CHECK(pair.receiver.inbox.pending() == 0);
+}
+
+TEST_CASE("references: a copy that is withdrawn, before or after the look, is not delivered", "[mailbox]") {
+  Pair pair;
+  const Bytes bytes = bytesOf("too late");
+  const Block early = pair.commit(1, bytes, Kind::sendToSync);
+  REQUIRE(pushCopy(pair.sender, pair.receiver, 1, early, bytes) == PushResult::pushed);
+  CHECK(early.settle(0, Share::withdrawn));
+  CHECK_FALSE(take(pair.receiver).isMessage());
+
+  const Block late = pair.commit(2, bytes, Kind::sendToSync);
+  REQUIRE(pushCopy(pair.sender, pair.receiver, 2, late, bytes) == PushResult::pushed);
+  MeddlingSink sink([&] { CHECK(late.settle(0, Share::withdrawn)); });
+  Taken taken;
+  CHECK(pair.receiver.inbox.take({}, sink, taken) == TakeStatus::nothing);
+  CHECK(late.share(0) == Share::withdrawn);
+  CHECK(pair.receiver.inbox.pending() == 0);
+}
+
+TEST_CASE("references: where a copy finds no room, a reference still does", "[mailbox]") {
+  Pair pair;
+  const Bytes filler(kCarBytes);
+  std::uint64_t sequence = 1;
+  while (push(pair.sender, pair.receiver, sequence, filler) == PushResult::pushed) ++sequence;
+  const Bytes bytes(kCarBytes);
+  const Block block = pair.commit(sequence, bytes, Kind::sendToSync);
+  CHECK(pushCopy(pair.sender, pair.receiver, sequence, block, bytes) == PushResult::full);
+  CHECK(pair.refer(sequence, block, Kind::sendToSync) == PushResult::pushed);
+}
+
 TEST_CASE("references: both sides agree on whether a message was delivered", "[mailbox][threads]") {
   const Watchdog watchdog;
   Pair pair;

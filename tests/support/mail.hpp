@@ -74,4 +74,11 @@ inline detail::PushResult pushReference(BareMember& from, const BareMember& to, 
                                            block.header().length, soon());
 }
 
+/// A record with a copy of `block`'s payload.
+inline detail::PushResult pushCopy(BareMember& from, const BareMember& to, std::uint64_t sequence,
+                                   const detail::Block& block, const Bytes& bytes) {
+  return mailboxOf(to, from).pushCopy(envelopeOf(from.self, sequence, Kind::sendToSync), block.position(), bytes,
+                                      soon());
+}
+
 }  // namespace ronde::testing
