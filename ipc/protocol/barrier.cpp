@@ -4,6 +4,8 @@
 #include <array>
 #include <bitset>
 
+#include "ipc/sync/prefetch.hpp"
+
 namespace ronde::detail {
 namespace {
 
@@ -17,6 +19,8 @@ class OpenState {
  public:
   OpenState(const MemberContext& context, const Deadline& deadline)
       : context_(context), state_(context.segment.control().barrier) {
+    // Comes together with the lock's line, rather than after it.
+    fetchForWriting(&state_.arrived[context.self.slot]);
     const LockResult result = state_.lock.lock(context.self, context.liveness, deadline);
     locked_ = holdsLock(result);
     if (!locked_) refusal_ = refusalOf(result);
