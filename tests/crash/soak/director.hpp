@@ -28,9 +28,10 @@ struct SoakResult {
   std::uint64_t evictions = 0;
   std::uint64_t checkpoints = 0;
   std::uint64_t views = 0;
-  // After the first checkpoint and after the last one.
-  double firstRate = 0;  ///< messages per second from one anchor to the other
-  double lastRate = 0;
+  double rate = 0;       ///< messages per second from one anchor to the other after all faults, the best of 41
+  double freshRate = 0;  ///< the same in a fresh group
+  double rateRatio = 0;  ///< median of the ratios of 41 pairs, taken in turns
+  // From after the first checkpoint to after the last one.
   long memoryGrowth = 0;      ///< bytes, of the anchors together
   long descriptorGrowth = 0;  ///< of the anchors together
   long segmentGrowth = 0;     ///< bytes that the segment has in memory
