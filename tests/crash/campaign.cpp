@@ -23,6 +23,8 @@ namespace {
 constexpr std::size_t kMaxPoints = 400'000;
 /// Runs differ a little (spinning, wake-ups), so one that ends early is not the end of all.
 constexpr int kEndsEnough = 3;
+/// Each point of an operation of n instructions costs n/2 steps: n * n/2 in all, days for a constructor.
+constexpr std::uint64_t kLongOperation = 20'000;
 constexpr std::chrono::milliseconds kCourtesy{500};
 
 constexpr std::array<const char*, 4> kVerdicts{"?", "ok", "VIOLATION", "HUNG"};
@@ -44,6 +46,7 @@ std::uint64_t mixed(std::uint64_t seed, std::uint64_t number) {
 
 /// The points of one operation: number i lies where?
 struct Grid {
+  Unit unit = Unit::instructions;
   bool sampled = false;  ///< pairs at random
   std::uint64_t offset = 0;
   std::uint64_t stride = 1;
@@ -70,6 +73,7 @@ double measured(const std::function<Finding()>& run, Finding& finding) {
 
 Grid plan(const Scenario& scenario, const Settings& settings, Board& board, std::uint64_t& length) {
   Grid grid;
+  grid.unit = settings.unit;
   if (settings.at) {
     grid.points = 1;
     return grid;
@@ -81,10 +85,16 @@ Grid plan(const Scenario& scenario, const Settings& settings, Board& board, std:
     return scenario.repair ? Point{0, steps} : Point{steps, pairs ? steps : 0};
   };
   // The first run also fills the page cache and the like.
-  const double longest =
-      measured([&] { return explore(scenario, settings.mode, pointAt(UINT64_MAX), groupName(), board); }, whole);
-  const double shortest =
-      measured([&] { return explore(scenario, settings.mode, pointAt(0), groupName(), board); }, none);
+  const auto tryAt = [&](std::uint64_t steps, Finding& finding) {
+    return measured(
+        [&] { return explore(scenario, settings.mode, grid.unit, pointAt(steps), groupName(), board); }, finding);
+  };
+  double longest = tryAt(UINT64_MAX, whole);
+  const double shortest = tryAt(0, none);
+  if (settings.full && !pairs && !scenario.repair && whole.steps > kLongOperation) {
+    grid.unit = Unit::visible;
+    longest = tryAt(UINT64_MAX, whole);
+  }
   length = whole.steps;
   const double affordable = settings.seconds * settings.jobs / ((longest + shortest) / 2);
   if (pairs) {
@@ -110,16 +120,17 @@ void work(const Scenario& scenario, const Settings& settings, const Grid& grid, 
     const std::size_t i = progress.next.fetch_add(1);
     if (i >= limit) return;
     const Point point = settings.at ? *settings.at : grid.at(i, scenario.repair);
-    findings[i] = explore(scenario, settings.mode, point, groupName(), board, settings.at.has_value());
+    findings[i] = explore(scenario, settings.mode, grid.unit, point, groupName(), board, settings.at.has_value());
     if (findings[i].ended) progress.ends.fetch_add(1);
     if (findings[i].text[0] == '\0') continue;
     std::printf(
         "%s: %s, mode %s, at %llu,%llu (seed %llu)\n      %s\n      again: tests/crash-explorer --op %s --mode %s "
-        "--at %llu %llu\n",
+        "--at %llu %llu --unit %s\n",
         kVerdicts[static_cast<std::size_t>(findings[i].kind)], scenario.name, toString(settings.mode),
         static_cast<unsigned long long>(point.first), static_cast<unsigned long long>(point.second),
         static_cast<unsigned long long>(settings.seed), findings[i].text, scenario.name, toString(settings.mode),
-        static_cast<unsigned long long>(point.first), static_cast<unsigned long long>(point.second));
+        static_cast<unsigned long long>(point.first), static_cast<unsigned long long>(point.second),
+        toString(grid.unit));
     std::fflush(stdout);
   }
 }
@@ -134,6 +145,8 @@ const char* toString(Mode mode) {
   }
   return "?";
 }
+
+const char* toString(Unit unit) { return unit == Unit::visible ? "visible" : "instructions"; }
 
 Row exploreOperation(const Scenario& scenario, const Settings& settings) {
   Row row;
@@ -150,6 +163,7 @@ Row exploreOperation(const Scenario& scenario, const Settings& settings) {
 
   const Grid grid = plan(scenario, settings, boards[0], row.steps);
   row.stride = grid.sampled ? 0 : grid.stride;
+  row.unit = grid.unit;
   std::vector<pid_t> workers;
   for (int job = 0; job < settings.jobs; ++job) {
     const pid_t pid = fork();

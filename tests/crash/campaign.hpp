@@ -15,6 +15,8 @@ struct Settings {
   std::optional<std::uint64_t> stride;  ///< nothing: as many points as the time allows
   std::optional<std::uint64_t> offset;  ///< of the first point; nothing: from the seed
   std::optional<Point> at;              ///< this one point only
+  Unit unit = Unit::instructions;
+  bool full = false;  ///< every point; of a long operation (the constructors) every visible one
   std::uint64_t seed = 0;
   int jobs = 0;
   double seconds = 0;  ///< for each operation
@@ -23,7 +25,8 @@ struct Settings {
 struct Row {
   std::string op;
   std::uint64_t points = 0;
-  std::uint64_t steps = 0;     ///< instructions of the operation
+  Unit unit = Unit::instructions;
+  std::uint64_t steps = 0;     ///< of the operation, in that unit
   std::uint64_t stride = 0;    ///< 0: sampled at random
   std::uint64_t distinct = 0;  ///< different states of the segment at the moment of death
   std::uint64_t violations = 0;
@@ -42,5 +45,6 @@ inline std::atomic<bool> interrupted{false};
 [[nodiscard]] Row exploreOperation(const Scenario& scenario, const Settings& settings);
 
 [[nodiscard]] const char* toString(Mode mode);
+[[nodiscard]] const char* toString(Unit unit);
 
 }  // namespace ronde::crash

@@ -13,6 +13,7 @@
 #include <ronde/inspect.hpp>
 #include <stdexcept>
 
+#include "tests/crash/segment_watch.hpp"
 #include "tests/crash/tracee.hpp"
 #include "tests/crash/victim.hpp"
 
@@ -88,8 +89,8 @@ pid_t serviceThreadOf(pid_t pid) {
 
 class Exploration {
  public:
-  Exploration(const Plan& plan, Point point, Board& board)
-      : plan_(plan), point_(point), board_(board), crew_([this] { runCrew(plan_, board_); }) {}
+  Exploration(const Plan& plan, Unit unit, Point point, Board& board)
+      : plan_(plan), unit_(unit), point_(point), board_(board), crew_([this] { runCrew(plan_, board_); }) {}
 
   void run(Finding& finding) {
     if (plan_.hasRepairer()) {
@@ -100,7 +101,11 @@ class Exploration {
     } else {
       Child v([this] { runVictim(plan_, board_); });
       Tracee tracee = Tracee::atMark(v.pid());
-      const auto end = tracee.step(point_.first, {.onBlocked = [this] { return startPeers(); }, .until = {}});
+      Tracee::Rules rules{.onBlocked = [this] { return startPeers(); }, .until = {}, .isSeen = {}};
+      SegmentWatch watch(plan_.group);
+      if (unit_ == Unit::visible) rules.isSeen = [&](bool wasSyscall) { return watch.hasChanged(wasSyscall); };
+      static_cast<void>(watch.hasChanged(unit_ == Unit::visible));
+      const auto end = tracee.step(point_.first, rules);
       finding.steps = tracee.steps();
       takeAway(tracee, end, v, finding);
     }
@@ -145,7 +150,7 @@ class Exploration {
     Tracee tracee = Tracee::seized(service);
     w.noteTraced(service);
     v.end();
-    const auto end = tracee.step(point_.second, {.onBlocked = {}, .until = {}, .untilSleep = true});
+    const auto end = tracee.step(point_.second, {.onBlocked = {}, .until = {}, .untilSleep = true, .isSeen = {}});
     finding.steps = tracee.steps();
     kill(crew_.pid(), SIGCONT);
     takeAway(tracee, end, w, finding);
@@ -203,6 +208,7 @@ class Exploration {
   }
 
   const Plan& plan_;
+  const Unit unit_;
   const Point point_;
   Board& board_;
   Child crew_;
@@ -212,14 +218,14 @@ class Exploration {
 
 }  // namespace
 
-Finding explore(const Scenario& scenario, Mode mode, Point point, const std::string& group, Board& board,
-                bool mayTell) {
+Finding explore(const Scenario& scenario, Mode mode, Unit unit, Point point, const std::string& group,
+                Board& board, bool mayTell) {
   const Plan plan{scenario, mode, group};
   Finding finding;
   new (&board) Board;
   std::string text;
   {
-    Exploration exploration(plan, point, board);
+    Exploration exploration(plan, unit, point, board);
     try {
       exploration.run(finding);
       finding.kind = Finding::Kind::fine;

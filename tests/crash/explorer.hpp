@@ -14,6 +14,14 @@ struct Point {
   std::uint64_t second = 0;
 };
 
+/// What is counted to a point.
+enum class Unit : std::uint8_t {
+  instructions,
+  /// System calls, and instructions after which the segment is another: between two of these a process may be
+  /// anywhere, and its death leaves the same.
+  visible,
+};
+
 /// What one point showed. Plain, since workers hand it over in shared memory.
 struct Finding {
   enum class Kind : std::uint8_t { none, fine, violation, hung };
@@ -30,7 +38,7 @@ struct Finding {
 
 /// Explores one point with a fresh group: processes for the survivors, "v" and, if needed, "w". The text says what
 /// was wrong and where the victims stood; with `mayTell` the latter also if all is well.
-[[nodiscard]] Finding explore(const Scenario& scenario, Mode mode, Point point, const std::string& group,
-                              Board& board, bool mayTell = false);
+[[nodiscard]] Finding explore(const Scenario& scenario, Mode mode, Unit unit, Point point,
+                              const std::string& group, Board& board, bool mayTell = false);
 
 }  // namespace ronde::crash

@@ -35,14 +35,14 @@ bool suits(const Scenario& scenario, Mode mode) {
 }
 
 void print(const Row& row) {
-  std::printf("%-22s %7llu %7llu %7s %8llu %10llu %5llu %7llu %7llu %9.1f  %llu,%llu\n", row.op.c_str(),
-              static_cast<unsigned long long>(row.points), static_cast<unsigned long long>(row.steps),
-              row.stride == 0 ? "random" : std::to_string(row.stride).c_str(),
-              static_cast<unsigned long long>(row.distinct), static_cast<unsigned long long>(row.violations),
-              static_cast<unsigned long long>(row.hung), static_cast<unsigned long long>(row.evicted),
-              static_cast<unsigned long long>(row.fenced), row.worstDelayMs,
-              static_cast<unsigned long long>(row.worstAt.first),
-              static_cast<unsigned long long>(row.worstAt.second));
+  std::printf(
+      "%-22s %7llu %7llu%s %7s %8llu %10llu %5llu %7llu %7llu %9.1f  %llu,%llu\n", row.op.c_str(),
+      static_cast<unsigned long long>(row.points), static_cast<unsigned long long>(row.steps),
+      row.unit == Unit::visible ? "v" : " ", row.stride == 0 ? "random" : std::to_string(row.stride).c_str(),
+      static_cast<unsigned long long>(row.distinct), static_cast<unsigned long long>(row.violations),
+      static_cast<unsigned long long>(row.hung), static_cast<unsigned long long>(row.evicted),
+      static_cast<unsigned long long>(row.fenced), row.worstDelayMs,
+      static_cast<unsigned long long>(row.worstAt.first), static_cast<unsigned long long>(row.worstAt.second));
   std::fflush(stdout);
 }
 
@@ -51,6 +51,7 @@ nlohmann::json toJson(const Row& row, Mode mode) {
           {"mode", toString(mode)},
           {"points", row.points},
           {"steps", row.steps},
+          {"unit", toString(row.unit)},
           {"stride", row.stride},
           {"distinct", row.distinct},
           {"hung", row.hung},
@@ -90,7 +91,14 @@ int main(int argc, char** argv) {
       app.add_option("--stride", stride, "every N-th instruction; default: what the time allows")
           ->check(CLI::PositiveNumber);
   auto* const offsetOption = app.add_option("--offset", offset, "the first one; default: from the seed");
-  app.add_flag("--full", full, "every instruction (double: every pair)");
+  app.add_flag(
+      "--full", full,
+      "every instruction (double: every pair); of operations above 20,000 instructions every visible one");
+  app.add_option("--unit", settings.unit,
+                 "what is counted: instructions; visible: system calls and instructions that change the segment "
+                 "(between two of these a death leaves the same)")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, Unit>{{"instructions", Unit::instructions}, {"visible", Unit::visible}}));
   app.add_flag("--quick", quick, "a sixth of the time");
   auto* const secondsOption =
       app.add_option("--seconds", seconds, "about so long in all, at least three points of each operation")
@@ -118,6 +126,7 @@ int main(int argc, char** argv) {
 
   if (*strideOption) settings.stride = stride;
   if (*offsetOption) settings.offset = offset;
+  settings.full = full;
   if (full) settings.stride = 1;
   if (!at.empty()) settings.at = Point{at[0], at.size() > 1 ? at[1] : 0};
   if (settings.jobs == 0) {
@@ -136,7 +145,7 @@ int main(int argc, char** argv) {
   for (const int signal : {SIGALRM, SIGINT, SIGTERM}) sigaction(signal, &interrupt, nullptr);
 
   setvbuf(stdout, nullptr, _IOLBF, 0);
-  std::printf("mode %s, seed %llu\n%-22s %7s %7s %7s %8s %10s %5s %7s %7s %9s  at\n", toString(settings.mode),
+  std::printf("mode %s, seed %llu\n%-22s %7s %7s  %7s %8s %10s %5s %7s %7s %9s  at\n", toString(settings.mode),
               static_cast<unsigned long long>(settings.seed), "operation", "points", "steps", "stride", "distinct",
               "violations", "hung", "evicted", "fenced", "worst ms");
   nlohmann::json rows = nlohmann::json::array();

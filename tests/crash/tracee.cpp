@@ -131,7 +131,7 @@ bool Tracee::awaitStop(bool mayBlock, const Rules& rules) {
 Tracee::End Tracee::step(std::uint64_t limit, const Rules& rules) {
   const OneCore oneCore(tid_);
   long signal = 0;
-  for (std::uint64_t made = 0; made < limit; ++made) {
+  for (std::uint64_t made = 0; steps_ < limit; ++made) {
     const std::uint64_t at = instructionPointer(tid_);
     std::uint16_t code = 0;  // the child is a fork: its code is ours
     std::memcpy(&code, reinterpret_cast<const void*>(at), sizeof(code));
@@ -148,7 +148,8 @@ Tracee::End Tracee::step(std::uint64_t limit, const Rules& rules) {
     }
     if (!WIFSTOPPED(status_)) return End::crashed;
     signal = WSTOPSIG(status_) == SIGTRAP ? 0 : WSTOPSIG(status_);
-    ++steps_;
+    const bool isSeen = !rules.isSeen || rules.isSeen(isSyscall);
+    if (isSeen || isSyscall) ++steps_;
     if (rules.until && rules.until()) return End::stopped;
   }
   return End::steps;

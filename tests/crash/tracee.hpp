@@ -47,6 +47,8 @@ class Tracee {
     std::function<bool()> onBlocked;  ///< a system call does not return; false: it never will
     std::function<bool()> until;      ///< asked after each step
     bool untilSleep = false;          ///< ends where the service thread goes to sleep again
+    /// If set, only what others can see counts as a step: system calls, and steps after which this says true.
+    std::function<bool(bool wasSyscall)> isSeen;
   };
   /// Makes up to `limit` steps.
   End step(std::uint64_t limit, const Rules& rules);
