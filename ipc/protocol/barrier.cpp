@@ -236,7 +236,11 @@ Outcome Barrier::outcomeOf(std::uint64_t round, const ViewData& view) const {
     return outcome;
   }
   const std::uint64_t verdict = state.verdict[context_.self.slot];
-  if (verdict >> 8 != round) return outcome;
+  if (verdict >> 8 != round) {
+    // Passed. Or we are out: then our arrival was taken back, and the verdict is for those who stayed.
+    if (context_.isOut()) outcome.status = Status::evicted;
+    return outcome;
+  }
   outcome.status = static_cast<Status>(verdict & 0xff);
 
   const OpenState open(context_, Deadline::in(kGiveUpLimit));
