@@ -272,7 +272,10 @@ Status Messaging::tryReceiving(const Wanted& wanted, Sink& sink, const Deadline&
       if (taken.byReference) context_.ring(taken.envelope.sender.slot);
       return Status::ok;
     }
-    if (gone) return Status::peerFailed;
+    if (gone) {  // for us; of one that is out, nobody waited for the mail to be delivered
+      const Status standing = context_.standing();
+      return standing == Status::ok ? Status::peerFailed : standing;
+    }
     if (again && deadline.passed()) return Status::timeout;  // also under a flood of what is not wanted
     const Status status = context_.wait(deadline, [&] {
       return inbox_.hasNews(taken.lookedUpTo) || (!wanted.anything && isGoneForGood(wanted.from));

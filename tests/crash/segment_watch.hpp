@@ -9,8 +9,8 @@
 
 namespace ronde::crash {
 
-/// Tells whether anything in a group's segment has changed since it was asked last, whoever changed it. Left out are
-/// heartbeats, which change all the time, blocks of slots that were never used, and payload: it is for the
+/// Tells whether anything in a group's segment has changed since it was asked last, whoever changed it. Left out
+/// are heartbeats, which change all the time, blocks of slots that were never used, and payload: it is for the
 /// constructors, which write none, and compares at each of their 100,000 instructions.
 class SegmentWatch {
  public:

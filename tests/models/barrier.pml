@@ -15,6 +15,9 @@
  * P4  a round passes only if as many members as it needs have arrived at it that were active after the last arrival.
  * P1  nobody waits for ever, with patient members (no invalid end state).
  *
+ * By default all call synchronize() with the members of the view as N; with CALLED=2, or DISAGREE (members 0 and 2 say 2,
+ * member 1 says 3), a member may be left waiting alone.
+ *
  * Broken rules (-D): NO_TAKE_BACK, NO_STANDING (an outcome is believed without asking whether we still are a member:
  * found by this model), VERDICT_AFTER, NO_REPAIR, NO_SECOND_LOOK, UNLOCKED_ARRIVAL, NO_SETTLE */
 
@@ -29,8 +32,13 @@
 #ifndef TIMEOUTS
 #define TIMEOUTS 0
 #endif
-#ifndef CALLS
-#define CALLS callN = 0 /* what a call may name as its N: 0 = all members of the view */
+#ifdef DISAGREE
+#define CALLED
+#define N_OF_CALL (me == 1 -> 3 : 2)
+#elif defined(CALLED)
+#define N_OF_CALL CALLED
+#else
+#define N_OF_CALL 0 /* all members of the view */
 #endif
 #ifndef NEWCOMERS
 #define NEWCOMERS 1
@@ -67,6 +75,14 @@ mtype = { pass, mismatch, peerFailed, timedOut };
 
 /* Ghost: the outcome of each round as its first participant learned it. */
 mtype outcome[8];
+/* Who has arrived at which round, and who was a member at the last arrival. */
+byte here[P];
+bool wasMember[P];
+#define IS_MEMBER(p) (isActive[p % N] && owner[p % N] == p + 1)
+#define ARRIVES(round) \
+  here[me] = round; \
+  wasMember[0] = IS_MEMBER(0); wasMember[1] = IS_MEMBER(1); wasMember[2] = IS_MEMBER(2); wasMember[3] = IS_MEMBER(3)
+#define CAME(p) (here[p] == round + 1 && wasMember[p])
 
 #define IS(slot) (isActive[slot] && owner[slot] == me + 1)
 
@@ -92,6 +108,13 @@ inline countArrivals() {
 }
 
 inline complete() { atomic { ALIVE(me, gone); round++ } }
+inline passRound() {
+  atomic {
+    ALIVE(me, gone);
+    assert(CAME(0) + CAME(1) + CAME(2) + CAME(3) >= needed);
+    round++
+  }
+}
 
 /* OpenState::fail() */
 inline failRound(reason) {
@@ -131,7 +154,7 @@ inline openState() {
      od;
      countArrivals();
      if
-     :: count > 0 && count >= needed -> complete()
+     :: count > 0 && count >= needed -> passRound()
      :: else
      fi
   :: !flag
@@ -204,7 +227,7 @@ proctype Member(byte me; byte slot) {
   :: rounds == 0 -> break
   :: rounds > 0 ->
      rounds--;
-     if :: CALLS fi;
+     callN = N_OF_CALL;
      do /* synchronize() */
      :: atomic { ALIVE(me, gone); view = viewNumber };
 #ifndef UNLOCKED_ARRIVAL
@@ -233,7 +256,7 @@ proctype Member(byte me; byte slot) {
         :: count != 0 && !(everybody && joinedView[slot] > startView) && !(callN == 0 && everybody) ->
            if
            :: needed != (callN == 0 -> viewSize[view] : callN) ->
-              atomic { ALIVE(me, gone); arrived[slot] = mine };
+              atomic { ALIVE(me, gone); arrived[slot] = mine; ARRIVES(mine) };
               failRound(mismatch);
               goto arrivedNow
            :: else
@@ -242,7 +265,7 @@ proctype Member(byte me; byte slot) {
         if
         :: stale
         :: !stale ->
-           atomic { ALIVE(me, gone); arrived[slot] = mine };
+           atomic { ALIVE(me, gone); arrived[slot] = mine; ARRIVES(mine) };
            if
            :: count + 1 >= needed ->
 #ifndef NO_SECOND_LOOK
@@ -251,7 +274,7 @@ proctype Member(byte me; byte slot) {
               count = needed;
 #endif
               if
-              :: count >= needed -> complete()
+              :: count >= needed -> passRound()
               :: else
               fi
            :: else
@@ -260,6 +283,9 @@ proctype Member(byte me; byte slot) {
 arrivedNow:
 #ifndef UNLOCKED_ARRIVAL
         unlock();
+#endif
+#ifdef CALLED /* with an N of their choice: who comes alone may wait for ever */
+end_alone:
 #endif
         if /* wait() */
         :: atomic { round >= mine -> ALIVE(me, gone) }

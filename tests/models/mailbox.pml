@@ -14,8 +14,8 @@
  * P1  nobody waits for ever (no invalid end state).
  *
  * Broken rules (-D): COMMIT_FIRST, TAIL_FIRST (the owner believes `tail`, stored before the record), NO_STEP_OVER,
- * NO_RECHECK (of the slot words under the lock), TAKE_FROM_LIVING, NOT_EXACT (takeover by a store), NO_FENCE (the
- * clean-up does not wait for or kill an evicted holder), EARLY_HEAD */
+ * NO_RECHECK (of the slot words under the lock), TAKE_FROM_LIVING, EARLY_HEAD, NO_FENCE (the clean-up does not wait for
+ * or kill an evicted holder) */
 
 #define P 4
 #define CELLS 2
@@ -52,12 +52,8 @@ inline takeLock() {
      atomic {
        ALIVE(me, gone);
        if
-#ifdef NOT_EXACT
-       :: true -> lock = me + 1; break
-#else
        :: lock == seen -> lock = me + 1; break
        :: else
-#endif
        fi
      }
   :: atomic { MAY_DIE(me) -> DIE(me, gone) }

@@ -1,7 +1,8 @@
 /* (4) Synchronous sends: the share word decides between delivery and the sender's withdrawal.
  *
  *   Sender     Rendezvous::send, push, settleKnown; Outbox::commit           ipc/protocol/rendezvous.cpp, mailbox/outbox.cpp
- *   Receiver   Inbox::deliverReference; Messaging::tryReceiving, isGoneForGood  ipc/mailbox/inbox.cpp, protocol/messaging.cpp
+ *   Receiver   Inbox::deliverReference, deliverCopy;                          ipc/mailbox/inbox.cpp
+ *              Messaging::tryReceiving, isGoneForGood                         ipc/protocol/messaging.cpp
  *   Cleaner    adoptBroadcasts, cleanedView, deliverAdopted                  ipc/protocol/cleanup.cpp
  *
  * Member 0 sends a broadcastSync to 1 and 2, which wait for it without a deadline. A push of a reference is one step
@@ -13,7 +14,9 @@
  *     never comes.
  * P1  nobody waits for ever (no invalid end state).
  *
- * Broken rules (-D): CLAIM_STORE, WITHDRAW_STORE, NO_WITHDRAW, ADOPT_ALWAYS, NO_DELIVERY, GONE_AFTER */
+ * Broken rules (-D): CLAIM_STORE, WITHDRAW_STORE, NO_WITHDRAW, ADOPT_ALWAYS, NO_DELIVERY, GONE_AFTER,
+ * NO_STANDING (who finds its peer gone does not ask whether it is a member itself: found by this model),
+ * FINISH_WHEN_OUT (who is out says that its block is handed over) */
 
 #ifndef TIMEOUTS
 #define TIMEOUTS 1
@@ -34,6 +37,7 @@ bool record[N]; /* a reference lies in the mailbox */
 
 /* Ghosts. */
 bool delivered[N], claimedIt[N], toldGone[N], refusedIt[N];
+#define REFUSED(who) refusedIt[who] = true; assert(!delivered[who])
 
 #define store(...) atomic { ALIVE(me, gone); __VA_ARGS__ }
 #define CAS(word, from, to) if :: word == from -> word = to; ok = true :: else -> ok = false fi
@@ -85,7 +89,15 @@ proctype Sender() {
      fi;
      to++
   od;
+#ifdef FINISH_WHEN_OUT
   store(CAS(phase, committed, handedOver));
+#else
+  store(ok = isActive[me]); /* Messaging::finish() */
+  if
+  :: ok -> store(CAS(phase, committed, handedOver))
+  :: !ok
+  fi;
+#endif
   do
   :: settleKnown();
      if
@@ -106,21 +118,20 @@ proctype Sender() {
   :: to == N -> break
   :: to < N && (settled[to] || out) -> to++
   :: to < N && !settled[to] && !out ->
-#ifdef NO_WITHDRAW
+#if defined(NO_WITHDRAW)
      ok = true;
-#else
-#ifdef WITHDRAW_STORE
+     REFUSED(to);
+#elif defined(WITHDRAW_STORE)
      store(ok = (share[to] == owed));
      if
-     :: ok -> store(share[to] = withdrawn)
+     :: ok -> store(share[to] = withdrawn; REFUSED(to))
      :: !ok
      fi;
 #else
-     store(CAS(share[to], owed, withdrawn));
-#endif
+     atomic { ALIVE(me, gone); CAS(share[to], owed, withdrawn); if :: ok -> REFUSED(to) :: !ok fi };
 #endif
      if
-     :: ok -> atomic { settled[to] = true; refusedIt[to] = true; assert(!delivered[to]) }
+     :: ok -> settled[to] = true
      :: !ok
      fi;
      to++
@@ -131,6 +142,14 @@ gone:
 }
 
 #define IS_GONE (!isActive[0] && cleaned && !(phase == adopted && (share[me] == owed || share[me] == claimed)))
+
+inline deliver() {
+  atomic {
+    delivered[me] = true;
+    assert(!refusedIt[me]);
+    assert(isActive[0] || refusedIt[1] || refusedIt[2] || !toldGone[3 - me])
+  }
+}
 
 proctype Receiver(byte me) {
   bool ok, isGone;
@@ -150,6 +169,13 @@ proctype Receiver(byte me) {
         store(ok = (share[me] == owed));
         if
         :: !ok -> record[me] = false
+        :: ok -> /* a record that brings its payload: Inbox::deliverCopy() */
+           atomic { ALIVE(me, gone); CAS(share[me], owed, taken); claimedIt[me] = claimedIt[me] || ok };
+           record[me] = false;
+           if
+           :: !ok
+           :: ok -> deliver(); break
+           fi
         :: ok ->
 #ifdef CLAIM_STORE
            store(share[me] = claimed; claimedIt[me] = true);
@@ -163,13 +189,7 @@ proctype Receiver(byte me) {
               store(ok = isActive[me]);
               store(share[me] = taken);
               if
-              :: ok ->
-                 atomic {
-                   delivered[me] = true;
-                   assert(!refusedIt[me]);
-                   assert(isActive[0] || refusedIt[1] || refusedIt[2] || !toldGone[3 - me])
-                 };
-                 break
+              :: ok -> deliver(); break
               :: !ok -> break
               fi
            fi
@@ -179,7 +199,17 @@ proctype Receiver(byte me) {
      store(isGone = IS_GONE);
 #endif
      if
-     :: isGone -> atomic { toldGone[me] = true;
+     :: isGone ->
+#ifdef NO_STANDING
+        ok = true;
+#else
+        store(ok = isActive[me]);
+#endif
+        if
+        :: !ok -> break /* told that it is out */
+        :: ok
+        fi;
+        atomic { toldGone[me] = true;
           assert(refusedIt[1] || refusedIt[2] || !delivered[3 - me]) }; break
      :: !isGone
      fi;

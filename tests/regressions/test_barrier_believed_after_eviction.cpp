@@ -1,7 +1,8 @@
 // Found by the model of the barrier (tests/models/barrier.pml, NO_STANDING): an evicted member passed a round that
-// failed for everybody else. The clean-up takes its arrival back and fails the round for those who are still in it,
-// so it leaves no verdict for the one that is out; and a round that has ended without a verdict for us was taken for
-// one that passed. Remedy: whoever finds no verdict asks whether it is still a member before it believes in a pass.
+// failed for everybody else. The clean-up takes its arrival back and fails the round for those who are still in
+// it, so it leaves no verdict for the one that is out; and a round that has ended without a verdict for us was
+// taken for one that passed. Remedy: whoever finds no verdict asks whether it is still a member before it believes
+// in a pass.
 
 #include "tests/support/catch.hpp"
 #include "tests/support/meeting.hpp"

@@ -89,7 +89,7 @@ bool explore(Mailbox& mailbox, Op op, std::uint64_t k, bool& ended) {
   const pid_t victim = fork();
   if (victim == 0) runVictim(mailbox, op);
   auto tracee = ronde::crash::Tracee::atMark(victim);
-  ended = tracee.step(k, {.onBlocked = {}, .until = {}}) != ronde::crash::Tracee::End::steps;
+  ended = tracee.step(k, {}) != ronde::crash::Tracee::End::steps;
   kill(victim, SIGKILL);
   for (int status = 0; waitpid(victim, &status, __WALL) == victim && WIFSTOPPED(status);) {
   }
