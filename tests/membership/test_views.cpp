@@ -5,6 +5,7 @@
 
 #include "tests/support/bare_group.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/every_instruction.hpp"
 #include "tests/support/random.hpp"
 #include "tests/support/threads.hpp"
 #include "tests/support/watchdog.hpp"
@@ -91,6 +92,23 @@ TEST_CASE("views: a writer that died before the commit has changed nothing", "[m
   for (std::uint64_t number = 3; number <= 9; ++number) CHECK(isWhole(*views.at(number)));
   views.install(viewNumber(10));
   CHECK(isWhole(*views.current()));
+}
+
+TEST_CASE("views: at every instruction of an installation there is one whole view", "[membership]") {
+  const auto segment = Segment::joinOrCreate(scratchOptions(), soon());
+  const Views views(*segment);
+  installAll(views, 1, 8);
+  for (std::uint64_t number = 9; number <= 12; ++number) {
+    const ViewData next = viewNumber(number);
+    int faults = 0;
+    atEveryInstruction([&] { views.install(next); },
+                       [&] {
+                         const auto now = views.current();
+                         faults += now && now->number >= number - 1 && isWhole(*now) ? 0 : 1;
+                       });
+    CHECK(faults == 0);
+    CHECK(views.number() == number);
+  }
 }
 
 TEST_CASE("views: ids are ranks and handles are not mistaken", "[membership]") {

@@ -6,6 +6,7 @@
 
 #include "tests/support/bare_group.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/every_instruction.hpp"
 #include "tests/support/random.hpp"
 #include "tests/support/stub_oracle.hpp"
 #include "tests/support/threads.hpp"
@@ -157,6 +158,25 @@ TEST_CASE("fenced cells: a half-written value of a dead writer is never seen", "
   CHECK(write(cells, cell, valueOf(2), 5) == Status::ok);
   CHECK(read(cells, cell).value == valueOf(2));
   CHECK(read(cells, cell).fence == 5);
+}
+
+TEST_CASE("fenced cells: at every instruction of a write there is one whole value", "[protocol]") {
+  const BareGroup group(2);
+  const FencedCells cells(group[0].context);
+  const FencedCells others(group[1].context);
+  const int cell = cells.open("x", sizeof(Value), soon());
+  for (std::uint64_t word = 1; word <= 4; ++word) {
+    REQUIRE(write(cells, cell, valueOf(word), 5) == Status::ok);
+    int faults = 0;
+    atEveryInstruction([&] { static_cast<void>(write(cells, cell, valueOf(word + 1), 5)); },
+                       [&] {
+                         const Read now = read(others, cell);
+                         const bool known = now.value[0] == word || now.value[0] == word + 1;
+                         faults += now.status == Status::ok && known && isWhole(now.value) ? 0 : 1;
+                       });
+    CHECK(faults == 0);
+    CHECK(read(others, cell).value == valueOf(word + 1));
+  }
 }
 
 // P1.

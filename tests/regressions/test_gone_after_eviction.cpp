@@ -1,7 +1,8 @@
-// Found by the model of the rendezvous (tests/models/rendezvous.pml, NO_STANDING): a receiver that was evicted while it
-// was stopped inside receiveFrom() was told that the sender had failed, although the sender's last broadcast had been
-// adopted and delivered to everybody else. The clean-up owes nothing to who is out, so to that one "gone, and nothing
-// on its way" means nothing. Remedy: whoever finds its peer gone asks whether it is still a member itself.
+// Found by the model of the rendezvous (tests/models/rendezvous.pml, NO_STANDING): a receiver that was evicted
+// while it was stopped inside receiveFrom() was told that the sender had failed, although the sender's last
+// broadcast had been adopted and delivered to everybody else. The clean-up owes nothing to who is out, so to that
+// one "gone, and nothing on its way" means nothing. Remedy: whoever finds its peer gone asks whether it is still a
+// member itself.
 
 #include "ipc/protocol/messaging.hpp"
 #include "tests/support/bare_group.hpp"

@@ -12,6 +12,7 @@
 #include "tests/support/bare_group.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/child.hpp"
+#include "tests/support/every_instruction.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/random.hpp"
 #include "tests/support/scratch_file.hpp"
@@ -75,6 +76,34 @@ TEST_CASE("segment file: it is created complete and private and all zero but for
   std::vector<char> bytes(geometry.blockAt(3));
   REQUIRE(pread(file.fd(), bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
   CHECK(std::all_of(bytes.begin() + sizeof(SegmentHeader), bytes.end(), [](char byte) { return byte == 0; }));
+}
+
+// P2, P7: who opens it by its name needs not wait for anybody, and a death leaves a whole one or none.
+TEST_CASE("segment file: at every instruction of its creation it has no name or is complete", "[segment]") {
+  const Options options = scratchOptions(2);
+  const std::string path = pathOf(options);
+  int faults = 0;
+  long named = 0;
+  int created = -1;
+  // Without an allocation: the creation may be in the middle of one.
+  const auto look = [&] {
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    ++named;
+    SegmentHeader header{};
+    struct stat info {};
+    const bool whole = pread(fd, &header, sizeof(header), 0) == static_cast<ssize_t>(sizeof(header)) &&
+                       header.checksum == checksum(&header, offsetof(SegmentHeader, checksum)) &&
+                       fstat(fd, &info) == 0 && static_cast<std::uint64_t>(info.st_size) == header.segmentBytes &&
+                       (info.st_mode & 07777) == 0600;
+    faults += whole && info.st_blocks > 0 ? 0 : 1;
+    close(fd);
+  };
+  atEveryInstruction([&] { created = createSegmentFile(options, false).release(); }, look);
+  const ScratchFile file(path, created);
+  REQUIRE(created >= 0);
+  CHECK(faults == 0);
+  CHECK(named > 0);
 }
 
 TEST_CASE("segment file: the default capacity follows the cohort", "[segment]") {
