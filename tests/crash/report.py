@@ -3,18 +3,34 @@
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 
 QUICK_OPERATIONS = ["sendTo", "broadcast", "receiveFromSync", "barrier-last", "requestSC-waiting"]
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class Size:
+    """How much is run: --quick, what is normal, or --all."""
+
+    def __init__(self, arguments):
+        self.quick = arguments.quick
+        self.all = arguments.all
+
+    def pick(self, quick, normal, everything=None):
+        if self.quick:
+            return quick
+        return everything if self.all and everything is not None else normal
 
 
 class Programs:
     """The built programs; each writes its figures to a JSON file."""
 
-    def __init__(self, folder, scratch):
-        self.folder = folder
+    def __init__(self, build, scratch):
+        self.build = build
+        self.folder = os.path.join(build, "bin")
         self.scratch = scratch
         self.failed = []
 
@@ -45,15 +61,15 @@ def overdue_ms(rows):
     return max(each["worst_delay_ms"] - each["limit_ms"] for each in rows)
 
 
-def explorer_rows(programs, quick):
-    only = [part for name in QUICK_OPERATIONS for part in ("--op", name)] if quick else []
+def explorer_rows(programs, size):
+    only = [part for name in QUICK_OPERATIONS for part in ("--op", name)] if size.quick else []
 
     def explore(mode, seconds):
         return programs.run("ronde-crash-explorer", "--mode", mode, "--seconds", seconds, *only)
 
-    kill = explore("kill", 5 if quick else 200)
-    stop = explore("stop", 5 if quick else 150)
-    double = explore("double", 4 if quick else 60)
+    kill = explore("kill", size.pick(5, 200))
+    stop = explore("stop", size.pick(5, 150))
+    double = explore("double", size.pick(4, 60))
 
     def broken(rows):
         return total(rows, "violations") + total(rows, "hung")
@@ -71,9 +87,9 @@ def explorer_rows(programs, quick):
     ]
 
 
-def soak_rows(programs, quick):
-    kills = programs.run("ronde-soak", "--only-kills", "--kills", 2000 if quick else 100000)
-    mixed = programs.run("ronde-soak", "--minutes", 0.1 if quick else 2, "--starve")
+def soak_rows(programs, size):
+    kills = programs.run("ronde-soak", "--only-kills", "--kills", size.pick(2000, 100000))
+    mixed = programs.run("ronde-soak", "--minutes", size.pick(0.1, 2), "--starve")
     leaks = f"leaked: {kills['leaked_slots']} slots, {max(0, kills['descriptor_growth'])} descriptors"
     ratio = kills["rate_ratio"]
     return [
@@ -89,10 +105,11 @@ def soak_rows(programs, quick):
     ]
 
 
-def detection_rows(programs, quick):
-    seen = programs.run("ronde-detection", "--members", 4, "--kills", 100 if quick else 1000,
-                        "--large-kills", 3 if quick else 50, "--stops", 1 if quick else 5,
-                        *([] if quick else ["--pause", 10, "--load-minutes", 2]))
+def detection_rows(programs, size):
+    minutes = size.pick(0, 2, 30)
+    seen = programs.run("ronde-detection", "--members", 4, "--kills", size.pick(100, 1000),
+                        "--large-kills", size.pick(3, 50), "--stops", size.pick(1, 5),
+                        *(["--pause", 10, "--load-minutes", minutes] if minutes else []))
 
     def text(part):
         return f"p50 {part['p50']:.2f} ms, p99 {part['p99']:.2f} ms, longest {part['max']:.2f} ms ({part['count']})"
@@ -105,16 +122,16 @@ def detection_rows(programs, quick):
             f"{seen['stop']['min'] / 1000:.2f} to {seen['stop']['max'] / 1000:.2f} s",
             seen["stop"]["min"] >= 2000 and seen["stop"]["max"] <= 2600),
     ]
-    if not quick:
+    if minutes:
         rows.append(row("false evictions after a pause of all of 10 s", "0", str(seen["unexpected_after_pause"]),
                         seen["unexpected_after_pause"] == 0))
-        rows.append(row("false evictions in 2 min with four spinning processes per core", "0",
+        rows.append(row(f"false evictions in {minutes} min with four spinning processes per core", "0",
                         str(seen["unexpected_under_load"]), seen["unexpected_under_load"] == 0))
     return rows
 
 
-def creation_rows(programs, quick):
-    seen = programs.run("ronde-creation", "--races", 500 if quick else 10000)
+def creation_rows(programs, size):
+    seen = programs.run("ronde-creation", "--races", size.pick(500, 10000))
     recovery = seen["recovery_ms"]
     return [
         row("racing creators, some killed", "the others meet in one segment, nothing is left",
@@ -126,51 +143,106 @@ def creation_rows(programs, quick):
     ]
 
 
-def corruption_rows(programs, quick):
-    rows = programs.run("ronde-corruption", "--seconds", 2 if quick else 40)
+def as_rows(rows):
+    """Those of a program that names its goals itself."""
     return [row(each["what"], each["goal"], each["measured"], each["pass"]) for each in rows]
 
 
-def mutant_rows(programs, _quick):
-    # Not one of the built programs: it builds the mutants itself.
-    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    rows = programs.run(os.path.join(here, "mutants", "run"))
-    return [row(each["what"], each["goal"], each["measured"], each["pass"]) for each in rows]
+def corruption_rows(programs, size):
+    if not size.all:
+        return as_rows(programs.run("ronde-corruption", "--seconds", size.pick(2, 40)))
+    bits = programs.run("ronde-corruption", "--bits", "--only", "bits", "--jobs", 2)
+    sanitized = os.path.join(os.path.dirname(programs.build), "asan-ubsan", "bin", "ronde-corruption")
+    return as_rows(bits) + [
+        row(f"{each['what']}, under ASan and UBSan", each["goal"], each["measured"], each["pass"])
+        for kind, words in (("garbage", "--garbage"), ("live", "--live"))
+        for each in programs.run(sanitized, "--only", kind, words, 1000000, "--jobs", 2)
+    ]
 
 
-def peer_rows(programs, quick):
-    peers = programs.run("ronde-crash-boost", "--stride", 41 if quick else 5)
+def setup_rows(programs, _size):
+    """Set-up faults are ordinary tests; here their number."""
+    ended = subprocess.run(["ctest", "--test-dir", programs.build, "-j2", "-R", r"^setup:|\(P8\)"],
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    counted = re.search(r"(\d+) tests failed out of (\d+)", ended.stdout)
+    failed, tests = (int(number) for number in counted.groups()) if counted else (1, 0)
+    if ended.returncode != 0:
+        programs.failed.append("ctest")
+        print(ended.stdout, file=sys.stderr)
+    skipped = ended.stdout.count("***Skipped")
+    return [row("set-up faults (limits, memory, space, namespaces, users, foreign files, fork, exec)",
+                "a named error or no effect", f"{tests} cases, {failed} failed, {skipped} not allowed here",
+                ended.returncode == 0 and failed == 0 and tests > 0)]
+
+
+def model_rows(programs, size):
+    if size.quick:
+        return []
+    rows = programs.run(os.path.join(TESTS, "models", "run"), *([] if size.all else ["--quick"]))
+    rules = [each for each in rows if each["goal"] == "caught"]
+    searched = [each for each in rows if each["goal"] != "caught"]
+    return [row("models of the protocols", "0 errors, exhaustive",
+                f"{len(searched)} configurations of 5 models, {sum(not each['pass'] for each in searched)} with errors",
+                searched and all(each["pass"] for each in searched)),
+            row("the models with a broken rule", "all caught",
+                f"{sum(each['pass'] for each in rules)} of {len(rules)} caught",
+                rules and all(each["pass"] for each in rules))]
+
+
+def mutant_rows(programs, size):
+    return as_rows(programs.run(os.path.join(TESTS, "mutants", "run"))) if size.all else []
+
+
+def peer_note(programs, size):
+    peers = programs.run("ronde-crash-boost", "--stride", size.pick(41, 5))
     points = total(peers, "points")
     stuck = total(peers, "stuck")
-    return [f"For comparison, a mailbox of Boost's `interprocess_mutex` and `interprocess_condition`, killed in push and "
-            f"pop: after {stuck} of {points} points ({100 * stuck / points:.0f} %) the survivor was stuck."]
+    return (f"For comparison, a mailbox of Boost's `interprocess_mutex` and `interprocess_condition`, killed in push and "
+            f"pop: after {stuck} of {points} points ({100 * stuck / points:.0f} %) the survivor was stuck.")
+
+
+PARTS = {
+    "explorer": explorer_rows,
+    "soak": soak_rows,
+    "detection": detection_rows,
+    "creation": creation_rows,
+    "corruption": corruption_rows,
+    "setup": setup_rows,
+    "models": model_rows,
+    "mutants": mutant_rows,
+}
 
 
 def main():
     parser = argparse.ArgumentParser(prog="tests/crash-report", description=__doc__)
-    parser.add_argument("folder", help=argparse.SUPPRESS)
+    parser.add_argument("build", help=argparse.SUPPRESS)
     parser.add_argument("--quick", action="store_true", help="within a minute")
-    parser.add_argument("--mutants", action="store_true",
-                        help="also the tests against mutants of the code, which are compiled for minutes")
+    parser.add_argument("--all", action="store_true", help="every bit, 10^6 mutations under the sanitizers, 30 minutes "
+                        "of load, all models and mutants: about two hours")
+    parser.add_argument("--only", action="append", choices=PARTS, metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--json", metavar="FILE", help="writes the rows to FILE")
     arguments = parser.parse_args()
-    if arguments.quick and arguments.mutants:
-        parser.error("--mutants takes minutes; leave --quick out")
-    parts = [explorer_rows, soak_rows, detection_rows, creation_rows, corruption_rows]
-    if arguments.mutants:
-        parts.append(mutant_rows)
+    if arguments.quick and arguments.all:
+        parser.error("--quick and --all exclude each other")
+    if arguments.quick and "models" in (arguments.only or []):
+        parser.error("no model is searched with --quick; leave it out")
+    if not arguments.all and "mutants" in (arguments.only or []):
+        parser.error("the mutants are compiled for minutes; ask for them with --all")
+    size = Size(arguments)
     with tempfile.TemporaryDirectory() as scratch:
-        programs = Programs(arguments.folder, scratch)
-        rows = [each for part in parts for each in part(programs, arguments.quick)]
-        notes = peer_rows(programs, arguments.quick)
+        programs = Programs(arguments.build, scratch)
+        rows = [each for name, part in PARTS.items() if not arguments.only or name in arguments.only
+                for each in part(programs, size)]
+        note = "" if arguments.only else peer_note(programs, size)
     print("| what | goal | measured | |\n|---|---|---|---|")
     for each in rows:
         print(f"| {each['what']} | {each['goal']} | {each['measured']} | {'met' if each['pass'] else '**not met**'} |")
-    print("\n" + "\n".join(notes))
+    if note:
+        print(f"\n{note}")
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump(rows, file, indent=1)
-    return 0 if all(each["pass"] for each in rows) and not programs.failed else 1
+    return 0 if rows and all(each["pass"] for each in rows) and not programs.failed else 1
 
 
 if __name__ == "__main__":
