@@ -1,5 +1,5 @@
-// fork(), posix_spawn() and exec() while the process holds the critical section: a child is not the holder, whatever it
-// does and however long it lives; and a holder that becomes another program is gone.
+// fork(), posix_spawn() and exec() while the process holds the critical section: a child is not the holder,
+// whatever it does and however long it lives; and a holder that becomes another program is gone.
 
 #include <signal.h>
 #include <spawn.h>

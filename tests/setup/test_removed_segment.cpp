@@ -1,5 +1,5 @@
-// The segment's name taken away from a group in use, as systemd's RemoveIPC does when a user logs out: the members keep
-// what they have mapped; who comes later founds a group of its own.
+// The segment's name taken away from a group in use, as systemd's RemoveIPC does when a user logs out: the members
+// keep what they have mapped; who comes later founds a group of its own.
 
 #include <unistd.h>
 
@@ -13,8 +13,9 @@
 using namespace ronde;
 using namespace ronde::testing;
 
-TEST_CASE("members of a group whose segment was removed go on, see a death, and leave others' segment alone (F4, P7)",
-          "[process]") {
+TEST_CASE(
+    "members of a group whose segment was removed go on, see a death, and leave others' segment alone (F4, P7)",
+    "[process]") {
   const ScratchGroup group;
   const Gate done;
   Child second([&]() -> std::string {
