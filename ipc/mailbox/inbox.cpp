@@ -232,13 +232,17 @@ TakeStatus Inbox::deliverCopy(const MailCell& cell, std::uint64_t position, Sink
   std::memcpy(&copied, cell.inlineBytes, sizeof(copied));
   const Block block(segment_, cell.sender, copied.position);
   block.fetchShare(self_.slot);
+  if (block.share(self_.slot) != Share::owed) {  // withdrawn, or taken through another record
+    markTaken(cell, position);
+    return TakeStatus::nothing;
+  }
   vacate(sink);
   std::byte* const to = sink.prepare(cell.length);
   // The decision. The bytes are in our mailbox, so the sender need not keep its own.
   const bool ours = block.settle(self_.slot, Share::taken);
   if (ours) copyOut(to, area_ + inRing(cell.extent, areaBytes_), cell.length);
   markTaken(cell, position);
-  if (!ours) return TakeStatus::nothing;  // withdrawn, or taken through another record
+  if (!ours) return TakeStatus::nothing;
   note(taken, cell, cell.length);
   taken.byReference = true;  // its sender may be waiting for it
   return TakeStatus::taken;

@@ -225,7 +225,7 @@ Status Messaging::pushSync(const Envelope& envelope, const Block& block, std::sp
   // Not counted here: it counts as sent when it was taken.
   const Mailbox mailbox(context_.segment, to, context_.self, context_.liveness);
   return pushWithRoom(mailbox, CellForm::reference, 0, policy, deadline, [&] {
-    if (payload.size() <= kInlineBroadcast) {
+    if (payload.size() <= kCopiedSync) {
       const PushResult copied = mailbox.pushCopy(envelope, block.position(), payload, deadline);
       if (copied != PushResult::full) return copied;
     }

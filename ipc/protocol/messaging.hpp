@@ -14,6 +14,9 @@ namespace ronde::detail {
 /// Broadcasts and synchronous messages up to this size are copied into each mailbox; longer ones lie once in the
 /// sender's outbox.
 inline constexpr std::size_t kInlineBroadcast = 4096;
+/// Up to this size a synchronous message brings a copy of its payload. Short, because the room of one that is
+/// withdrawn comes back only when its addressee looks into its mailbox.
+inline constexpr std::size_t kCopiedSync = 512;
 
 /// Asynchronous mail: sendTo, broadcast, publish, and the receipt of any message. For handing something over; not
 /// for knowing that it was read (rendezvous.hpp). Thread-safe.

@@ -146,9 +146,9 @@ void refuseForeign(int fd, const std::string& path) {
 
 namespace {
 
-/// What Options allow: so no sum in Geometry wraps round to a length that the file happens to have, and every
-/// structure is aligned.
-bool isInRange(const SegmentHeader& header) {
+/// The sizes that Options allow: so no sum in Geometry wraps round to a length that the file happens to have, and
+/// every structure is aligned.
+bool sizesAreInRange(const SegmentHeader& header) {
   constexpr std::uint64_t kLeast = 64 << 10;
   constexpr std::uint64_t kMiB = 1 << 20;
   return header.capacity >= 1 && header.capacity <= kMaxMembers && header.expected >= 1 &&
@@ -168,7 +168,7 @@ std::optional<SegmentHeader> readHeader(int fd, const std::string& path) {
   struct stat info {};
   fstat(fd, &info);
   const bool intact = header.checksum == checksum(&header, offsetof(SegmentHeader, checksum)) &&
-                      header.headerBytes == sizeof(SegmentHeader) && isInRange(header) &&
+                      header.headerBytes == sizeof(SegmentHeader) && sizesAreInRange(header) &&
                       std::has_single_bit(header.mailboxBytes) && std::has_single_bit(header.outboxBytes) &&
                       std::has_single_bit(header.mailboxMessages) &&
                       header.segmentBytes == Geometry::of(header).segmentBytes() &&

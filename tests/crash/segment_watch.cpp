@@ -20,11 +20,14 @@ bool SegmentWatch::hasChanged(bool mayHaveAppeared) {
   for (std::uint64_t view = 0; view < detail::kRememberedViews; ++view) {
     const auto members = static_cast<std::size_t>(geometry.capacity) * sizeof(detail::ViewEntry);
     changed = differs(&segment_->view(view), offsetof(detail::ViewState, member) + members) || changed;
+    changed = differs(segment_->view(view).departed, sizeof(detail::ViewState::departed)) || changed;
   }
   for (std::uint32_t slot = 0; slot < geometry.capacity; ++slot) {
     const SlotTableState& table = segment_->slot(slot);
     changed = differs(&table, offsetof(SlotTableState, beats)) || changed;
     changed = differs(&table.doorbell, sizeof(table.doorbell)) || changed;
+    changed = differs(&table.tokenFrom, sizeof(table.tokenFrom)) || changed;
+    changed = differs(&table.life, sizeof(table.life)) || changed;
     if (detail::SlotWord::unpack(table.word.load()).incarnation == 0) continue;
     const std::size_t cells = geometry.mailboxMessages * sizeof(detail::MailCell);
     changed = differs(&segment_->mailbox(slot), sizeof(detail::MailboxState) + cells) || changed;

@@ -10,8 +10,9 @@
 namespace ronde::crash {
 
 /// Tells whether anything in a group's segment has changed since it was asked last, whoever changed it. Left out
-/// are heartbeats, which change all the time, blocks of slots that were never used, and payload: it is for the
-/// constructors, which write none, and compares at each of their 100,000 instructions.
+/// are what changes all the time (heartbeats, clocks, counts of messages, the service threads' wake words), blocks
+/// of slots that were never used, and payload: it is for the constructors, which write none, and compares at each
+/// of their 100,000 instructions.
 class SegmentWatch {
  public:
   explicit SegmentWatch(std::string group) : group_(std::move(group)) {}

@@ -95,7 +95,10 @@ class Program {
     if (!block) return;
     const Member addressee = stage_.member(0);
     stage_.outbox(sender).commit(*block, envelope, bytes, {&addressee, 1});
-    const PushResult result = stage_.mailboxFor(sender).pushReference(envelope, block->position(), size, atOnce());
+    const Mailbox mailbox = stage_.mailboxFor(sender);
+    const bool isCopied = isSync && size <= kCarBytes && input_.take<std::uint8_t>() % 2 == 0;
+    const PushResult result = isCopied ? mailbox.pushCopy(envelope, block->position(), bytes, atOnce())
+                                       : mailbox.pushReference(envelope, block->position(), size, atOnce());
     if (result != PushResult::pushed) block->settle(0, Share::withdrawn);
     Outbox::finish(*block);
     note(result, envelope, bytes.size());

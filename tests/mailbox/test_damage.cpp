@@ -188,7 +188,7 @@ TEST_CASE("damage: random records crash nobody and the mailbox goes on", "[mailb
       const Bytes garbage = random.bytes(sizeof(cell));
       std::memcpy(static_cast<void*>(&cell), garbage.data(), sizeof(cell));
       if (!random.oneIn(4)) cell.commit.store(commit);  // or nobody would look at it
-      if (random.oneIn(2)) cell.form = static_cast<CellForm>(1 + random.below(4));
+      if (random.oneIn(2)) cell.form = static_cast<CellForm>(1 + random.below(5));
       if (random.oneIn(2)) cell.length = static_cast<std::uint32_t>(random.below(2 * kCarBytes));
       if (random.oneIn(2)) {
         cell.sender = static_cast<std::uint16_t>(random.below(16));

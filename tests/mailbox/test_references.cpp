@@ -129,6 +129,8 @@ TEST_CASE("references: both sides agree on whether a message was delivered", "[m
   const Watchdog watchdog;
   Pair pair;
   constexpr std::uint64_t kRounds = 6000;
+  const bool copies = GENERATE(false, true);
+  CAPTURE(copies);
   std::atomic<std::uint64_t> pushed{0};   // sequence of the newest message
   std::atomic<std::uint64_t> settled{0};  // how many the receiver has finished with
   std::vector<char> delivered(kRounds + 1, 0);
@@ -137,7 +139,11 @@ TEST_CASE("references: both sides agree on whether a message was delivered", "[m
     for (std::uint64_t sequence = 1; sequence <= kRounds; ++sequence) {
       if (side == 0) {
         const Block block = pair.commit(sequence, bytesOf("m"), Kind::sendToSync);
-        static_cast<void>(pair.refer(sequence, block, Kind::sendToSync));
+        if (copies) {
+          static_cast<void>(pushCopy(pair.sender, pair.receiver, sequence, block, bytesOf("m")));
+        } else {
+          static_cast<void>(pair.refer(sequence, block, Kind::sendToSync));
+        }
         // From too early to too late, with a race between.
         const std::uint64_t patience = sequence % 64;
         if (patience == 0) withdrawn[sequence] = block.settle(0, Share::withdrawn) ? 1 : 0;
@@ -226,11 +232,19 @@ TEST_CASE("references: a record that outlived its block is dropped", "[mailbox]"
 TEST_CASE("references: a buffer too small claims nothing", "[mailbox]") {
   Pair pair;
   const Block block = pair.commit(1, Bytes(100), Kind::sendToSync);
-  REQUIRE(pair.refer(1, block, Kind::sendToSync) == PushResult::pushed);
+  if (GENERATE(false, true)) {
+    REQUIRE(pushCopy(pair.sender, pair.receiver, 1, block, Bytes(100)) == PushResult::pushed);
+  } else {
+    REQUIRE(pair.refer(1, block, Kind::sendToSync) == PushResult::pushed);
+  }
   SmallSink small(99);
   Taken taken;
   CHECK_THROWS_AS(pair.receiver.inbox.take({}, small, taken), SmallSink::TooSmall);
   CHECK(block.share(0) == Share::owed);
+  SECTION("and is not asked for any more once the message is withdrawn") {
+    CHECK(block.settle(0, Share::withdrawn));
+    CHECK(pair.receiver.inbox.take({}, small, taken) == TakeStatus::nothing);
+  }
   SECTION("so it can still be taken") { CHECK(take(pair.receiver).isMessage()); }
   SECTION("or withdrawn") {
     CHECK(block.settle(0, Share::withdrawn));

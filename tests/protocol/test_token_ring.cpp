@@ -1,6 +1,7 @@
 #include "ipc/protocol/token_ring.hpp"
 
 #include "tests/support/catch.hpp"
+#include "tests/support/every_instruction.hpp"
 #include "tests/support/member_call.hpp"
 #include "tests/support/watchdog.hpp"
 
@@ -45,6 +46,28 @@ TEST_CASE("token ring: the token begins with the last member in reserve", "[prot
   CHECK(ring.token().holder == ring.group[3].self.slot + 1);
   CHECK_FALSE(ring.token().held);
   CHECK(ring.token().fence == 0);
+}
+
+// P1, found by tests/models/token.pml (NO_RETRY): somebody else who gives up waiting changes the repair number
+// alone and wakes nobody; whoever missed the token for that would sleep beside it.
+TEST_CASE("token ring: a token in reserve is got whenever its repair number changes", "[protocol]") {
+  const Ring ring(2);
+  bool isOver = false;
+  for (int at = 0; !isOver; ++at) {
+    CAPTURE(at);
+    TokenRing::Grant grant;
+    int instruction = 0;
+    atEveryInstruction([&] { grant = ring[0].tryRequest(); },
+                       [&] {
+                         if (instruction++ != at) return;
+                         Token token = ring.token();
+                         ++token.repair;
+                         ring.word().store(token.pack());
+                       });
+    REQUIRE(grant.status == Status::ok);
+    isOver = instruction <= at;
+    CHECK(ring[0].release(grant.fence).status == Status::ok);
+  }
 }
 
 // P3; and the specification: released to the next neighbour.

@@ -1,7 +1,7 @@
 // Found by the fuzz target `attach`: a header whose sizes are so large that the segment's length wraps round to
 // one that the file has, with the right checksum, was believed, and whoever joined crashed on its first look at a
 // mailbox far outside of the mapping. So was one with fewer cells or bytes than Options allow, which leaves the
-// outboxes unaligned. Remedy: the header's numbers must be such as Options allow.
+// outboxes unaligned. Remedy: the header's sizes must be such as Options allow.
 
 #include <fcntl.h>
 

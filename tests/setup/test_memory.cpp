@@ -75,7 +75,7 @@ std::string joinWithLittle(const ScratchGroup& group, const std::string& name, c
 
 }  // namespace
 
-TEST_CASE("whichever allocation fails while a group is founded: bad_alloc, and nothing is left (F5)",
+TEST_CASE("whichever allocation of the caller fails while a group is founded: bad_alloc, and nothing is left (F5)",
           "[process]") {
   const ScratchGroup group;
   const ScratchGroup another;
@@ -85,8 +85,9 @@ TEST_CASE("whichever allocation fails while a group is founded: bad_alloc, and n
   CHECK(child.report() == "");
 }
 
-TEST_CASE("whichever allocation fails while a group is joined: bad_alloc, and the members go on (F5)",
-          "[process]") {
+TEST_CASE(
+    "whichever allocation of the caller fails while a group is joined: bad_alloc, and the members go on (F5)",
+    "[process]") {
   const ScratchGroup group;
   Communicator com(group.options("P0"));
   const Gate joined;
