@@ -10,9 +10,10 @@
  * segment is a step, before which its process may die. A file lock is the kernel's: it is vacant once its process is dead.
  * The Service is the service thread of any living member and begins anew with another when that one dies. Two view
  * buffers instead of eight, so that one is written again soon; a view is the incarnation in each slot, 0 for nobody.
- * Left out: names, arrival order, full groups, a group whose members are all dead (the file's business).
+ * Left out: names, arrival order, full groups (a newcomer that finds no slot is let go), a group whose members are
+ * all dead (the file's business).
  *
- * P4  a view number means one thing: what a reader believes is what was installed; numbers grow by one.
+ * P4  a view number means one thing: what a reader believes is what was installed.
  * P4  who is missing in a view was shut out before it, unless it is not yet in one.
  * P4  a member (slot, incarnation) is one process, for good.
  * P1  in the end the view is exactly the living members, and nobody waits for ever.

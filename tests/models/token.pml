@@ -7,6 +7,7 @@
  *
  * Only one service thread at a time is inside Registry::remove (registryLock) and one inside cleanUp (cleanupLock);
  * each lock is one process here, which plays the member that has it, and begins anew with another when that one dies.
+ * Left out: newcomers, and `tokenFrom`, which is for display.
  * How a lock passes on from the dead is in mailbox.pml, how a view is written and read in membership.pml.
  *
  * P3  at most one member per fence number; it only grows; of the members not departed at most one is inside.
