@@ -10,6 +10,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <limits>
 #include <new>
 #include <random>
 #include <stdexcept>
@@ -20,6 +21,8 @@
 namespace ronde::crash {
 namespace {
 
+/// Of each operation, however slow the machine is.
+constexpr std::size_t kLeastPoints = 3;
 constexpr std::size_t kMaxPoints = 400'000;
 /// Runs differ a little (spinning, wake-ups), so one that ends early is not the end of all.
 constexpr int kEndsEnough = 3;
@@ -54,6 +57,9 @@ struct Grid {
   std::uint64_t seconds = 1;
   std::uint64_t seed = 0;
   std::size_t points = 0;  ///< 0: until the operation ends
+  /// Seconds after which no further point is begun: the plan's estimate comes from two points, and a machine may
+  /// become slower. Never in a run that must be complete.
+  double limit = std::numeric_limits<double>::infinity();
 
   [[nodiscard]] Point at(std::uint64_t i, bool stepsSecond) const {
     if (sampled) return {mixed(seed, 2 * i) % firsts, mixed(seed, 2 * i + 1) % seconds};
@@ -97,17 +103,19 @@ Grid plan(const Scenario& scenario, const Settings& settings, Board& board, std:
   }
   length = whole.steps;
   const double affordable = settings.seconds * settings.jobs / ((longest + shortest) / 2);
+  if (!settings.stride && !settings.full) grid.limit = 2 * settings.seconds;
   if (pairs) {
     grid.firsts = whole.firstSteps + 1;
     grid.seconds = whole.steps + 1;
     grid.seed = mixed(settings.seed, std::hash<std::string>{}(scenario.name));
     grid.sampled = !settings.stride;
     grid.stride = settings.stride.value_or(1);
-    grid.points = grid.sampled ? static_cast<std::size_t>(std::max(3.0, affordable))
+    grid.points = grid.sampled ? static_cast<std::size_t>(std::max<double>(kLeastPoints, affordable))
                                : (grid.firsts / grid.stride + 1) * (grid.seconds / grid.stride + 1);
     return grid;
   }
-  const auto fitting = static_cast<std::uint64_t>(static_cast<double>(length) / std::max(3.0, affordable)) + 1;
+  const auto fitting =
+      static_cast<std::uint64_t>(static_cast<double>(length) / std::max<double>(kLeastPoints, affordable)) + 1;
   grid.stride = settings.stride.value_or(fitting);
   grid.offset = settings.offset.value_or(settings.seed % grid.stride);
   return grid;
@@ -116,9 +124,12 @@ Grid plan(const Scenario& scenario, const Settings& settings, Board& board, std:
 void work(const Scenario& scenario, const Settings& settings, const Grid& grid, Board& board, Progress& progress,
           Finding* findings) {
   const std::size_t limit = std::min(kMaxPoints, grid.points == 0 ? kMaxPoints : grid.points);
+  const auto start = std::chrono::steady_clock::now();
   while (!interrupted && (progress.ends < kEndsEnough || grid.points != 0)) {
     const std::size_t i = progress.next.fetch_add(1);
     if (i >= limit) return;
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    if (i >= kLeastPoints && elapsed.count() > grid.limit) return;
     const Point point = settings.at ? *settings.at : grid.at(i, scenario.repair);
     findings[i] = explore(scenario, settings.mode, grid.unit, point, groupName(), board, settings.at.has_value());
     if (findings[i].ended) progress.ends.fetch_add(1);
