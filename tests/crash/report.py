@@ -240,17 +240,24 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         programs = Programs(arguments.build, scratch)
         rows = []
+        print("| what | goal | measured | |\n|---|---|---|---|", flush=True)
         for name, part in PARTS.items():
             if arguments.only and name not in arguments.only:
                 continue
             try:
-                rows += part(programs, size)
-            except NoFigures as why:  # what was measured before is not lost
-                rows.append(row(name, "figures", str(why), False))
-        note = "" if arguments.only else peer_note(programs, size)
-    print("| what | goal | measured | |\n|---|---|---|---|")
-    for each in rows:
-        print(f"| {each['what']} | {each['goal']} | {each['measured']} | {'met' if each['pass'] else '**not met**'} |")
+                measured = part(programs, size)
+            except NoFigures as why:
+                measured = [row(name, "figures", str(why), False)]
+            rows += measured
+            for each in measured:  # at once: what was measured is not lost if the run is ended
+                verdict = "met" if each["pass"] else "**not met**"
+                print(f"| {each['what']} | {each['goal']} | {each['measured']} | {verdict} |", flush=True)
+        note = ""
+        if not arguments.only:
+            try:
+                note = peer_note(programs, size)
+            except NoFigures as why:
+                note = str(why)
     if note:
         print(f"\n{note}")
     if arguments.json:
