@@ -11,8 +11,7 @@
 
 namespace ronde::detail {
 
-/// Broadcasts and synchronous messages up to this size are copied into each mailbox; longer ones lie once in the
-/// sender's outbox.
+/// Broadcasts up to this size are copied into each mailbox; longer ones lie once in the sender's outbox.
 inline constexpr std::size_t kInlineBroadcast = 4096;
 /// Up to this size a synchronous message brings a copy of its payload. Short, because the room of one that is
 /// withdrawn comes back only when its addressee looks into its mailbox.

@@ -226,7 +226,7 @@ def main():
     parser.add_argument("build", help=argparse.SUPPRESS)
     parser.add_argument("--quick", action="store_true", help="within a minute")
     parser.add_argument("--all", action="store_true", help="every bit, 10^6 mutations under the sanitizers, 30 minutes "
-                        "of load, all models and mutants: about two hours")
+                        "of load, all models and mutants: about two hours (estimated)")
     parser.add_argument("--only", action="append", choices=PARTS, metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--json", metavar="FILE", help="writes the rows to FILE")
     arguments = parser.parse_args()
