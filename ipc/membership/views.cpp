@@ -3,6 +3,16 @@
 #include <bitset>
 
 namespace ronde::detail {
+namespace {
+
+/// What no member writes must not reach the program as a value without a name.
+Departure reasonOf(const DepartureEntry& entry) {
+  const bool isNamed = entry.reason >= static_cast<std::uint64_t>(Departure::left) &&
+                       entry.reason <= static_cast<std::uint64_t>(Departure::silent);
+  return isNamed ? static_cast<Departure>(entry.reason) : Departure::died;
+}
+
+}  // namespace
 
 View ViewData::toPublic() const {
   View view;
@@ -14,8 +24,7 @@ View ViewData::toPublic() const {
   }
   view.departed.reserve(departures.size());
   for (const DepartureEntry& entry : departures) {
-    view.departed.push_back(
-        {{entry.slot, entry.incarnation}, entry.name, static_cast<Departure>(entry.reason), entry.view});
+    view.departed.push_back({{entry.slot, entry.incarnation}, entry.name, reasonOf(entry), entry.view});
   }
   return view;
 }

@@ -13,6 +13,13 @@ using Slots = std::bitset<kMaxMembers>;
 
 constexpr std::chrono::milliseconds kGiveUpLimit{100};
 
+/// Why a round failed. The word lies in the segment: what no member writes there must not reach the program.
+Status reasonOf(std::uint64_t verdict) {
+  const auto why = static_cast<Status>(verdict & 0xff);
+  const bool isOneOfOurs = why == Status::timeout || why == Status::peerFailed || why == Status::mismatch;
+  return isOneOfOurs ? why : Status::segmentCorrupt;
+}
+
 /// The barrier's state while its lock is held. The round in progress is `round` + 1; it is open once somebody has
 /// arrived. Every step leaves a state from which the next holder can go on.
 class OpenState {
@@ -235,13 +242,14 @@ Outcome Barrier::outcomeOf(std::uint64_t round, const ViewData& view) const {
     outcome.status = Status::peerStopped;  // the lock was not to be had to take our arrival back: it stands
     return outcome;
   }
-  const std::uint64_t verdict = state.verdict[context_.self.slot];
+  std::uint64_t verdict = 0;
+  loadShared(&verdict, &state.verdict[context_.self.slot], sizeof(verdict));
   if (verdict >> 8 != round) {
     // Passed. Or we are out: then our arrival was taken back, and the verdict is for those who stayed.
     if (context_.isOut()) outcome.status = Status::evicted;
     return outcome;
   }
-  outcome.status = static_cast<Status>(verdict & 0xff);
+  outcome.status = reasonOf(verdict);
 
   const OpenState open(context_, Deadline::in(kGiveUpLimit));
   const BarrierFailureEntry& entry = state.failures[round % kBarrierFailures];

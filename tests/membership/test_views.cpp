@@ -164,6 +164,17 @@ TEST_CASE("views: random garbage crashes nobody", "[membership]") {
   }
 }
 
+// P6: a program may have a case for each of the three reasons, and none for another.
+TEST_CASE("views: a reason for a departure that garbage left without a name is shown as a death", "[membership]") {
+  const auto segment = Segment::joinOrCreate(scratchOptions(), soon());
+  const Views views(*segment);
+  installAll(views, 1, 9);
+  for (const std::uint64_t garbage : {0ULL, 4ULL, ~0ULL, 257ULL}) {
+    segment->view(9).departed[0].reason = garbage;
+    CHECK(views.current()->toPublic().departed[0].reason == Departure::died);
+  }
+}
+
 // P6: a name without its end must not be read beyond its 32 bytes.
 TEST_CASE("views: a name that garbage left without an end is cut off", "[membership]") {
   const auto segment = Segment::joinOrCreate(scratchOptions(), soon());

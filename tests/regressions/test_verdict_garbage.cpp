@@ -1,0 +1,23 @@
+// Found by writing garbage all the time: synchronize() returned a status that the interface does not know (75).
+// The verdict on a failed round lies in the segment, and was passed on as it stood there. Remedy: a verdict that
+// no member writes is reported as segmentCorrupt.
+
+#include "tests/support/catch.hpp"
+#include "tests/support/meeting.hpp"
+#include "tests/support/watchdog.hpp"
+
+using namespace ronde;
+using namespace ronde::testing;
+
+TEST_CASE("a verdict on a round that no member writes is damage, not a status (P6)") {
+  const Watchdog watchdog;
+  Meeting meeting(2);
+  // 75 is no status; 0 would be a pass, and 9 an eviction that nobody decided.
+  for (const std::uint64_t garbage : {75U, 0U, 9U}) {
+    auto waiting = meeting.arriveAndSleep(1, 2);
+    detail::BarrierState& state = meeting.state();
+    state.verdict[1] = (state.round.load() + 1) << 8 | garbage;
+    CHECK(meeting.arrive(0, 2).ok());
+    CHECK(waiting.get().status == Status::segmentCorrupt);
+  }
+}
