@@ -118,7 +118,8 @@ std::vector<Scenario> make() {
              return outcome.status;
            },
        .peersFirst = true,
-       .peers = Peers::okIfVictim},
+       .peers = Peers::okIfVictim,
+       .repairerTakesPart = true},
       {.name = "barrier-first",
        .text = "synchronize(3): arrives first and waits",
        .act = meet,
