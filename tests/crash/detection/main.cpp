@@ -1,6 +1,7 @@
 // How long after a member's death (or stop) every survivor has the view without it, and whether anybody is taken
 // for silent who is not.
 
+#include <sched.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -53,11 +54,20 @@ void await(const char* what, Ready ready) {
   }
 }
 
+void pinTo(unsigned core) {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  CPU_SET(core, &cores);
+  if (sched_setaffinity(0, sizeof(cores), &cores) != 0) throw std::runtime_error("--apart needs two cores");
+}
+
 class Detection {
  public:
-  Detection(int members, std::size_t touchedMiB)
+  /// `apart`: the victim on the first core, the survivors on the second.
+  Detection(int members, std::size_t touchedMiB, bool apart = false)
       : survivors_(static_cast<std::size_t>(members - 1)),
         touched_(touchedMiB << 20),
+        apart_(apart),
         group_("detection-" + std::to_string(getpid())),
         board_(new (mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))
                    Board) {
@@ -115,6 +125,7 @@ class Detection {
   }
 
   void survive(std::size_t index) {
+    if (apart_) pinTo(1);
     ronde::Communicator me(options("s" + std::to_string(index), static_cast<int>(survivors_)));
     ronde::View view = me.view();
     ++board_->ready;
@@ -130,6 +141,7 @@ class Detection {
   }
 
   void beVictim() {
+    if (apart_) pinTo(0);
     ronde::Communicator me(options("victim", 1));
     std::vector<char> memory(touched_, 1);
     ++board_->ready;
@@ -138,6 +150,7 @@ class Detection {
 
   std::size_t survivors_;
   std::size_t touched_;
+  bool apart_;
   std::string group_;
   Board* board_;
   Processes processes_;
@@ -162,6 +175,7 @@ int main(int argc, char** argv) {
   int members = 4;
   int kills = 200;
   int largeKills = 10;
+  bool apart = false;
   int stops = 3;
   int pauseSeconds = 0;
   double loadMinutes = 0;
@@ -173,6 +187,10 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--kills", kills, "of a small victim")->capture_default_str();
   app.add_option("--large-kills", largeKills, "of a victim that has touched 1 GiB")->capture_default_str();
+  app.add_flag(
+      "--apart", apart,
+      "kills: the victim on another core than the survivors, which then need not wait for the kernel to free "
+      "its memory");
   app.add_option("--stops", stops, "SIGSTOP, until the eviction; 2 s each")->capture_default_str();
   app.add_option("--pause", pauseSeconds, "stop the whole group for so many seconds");
   app.add_option("--load-minutes", loadMinutes, "four spinning processes per core for so long");
@@ -180,8 +198,9 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   try {
     nlohmann::json report;
-    if (kills > 0) report["kill"] = distribution(Detection(members, 0).measure(SIGKILL, kills));
-    if (largeKills > 0) report["kill_1GiB"] = distribution(Detection(members, 1024).measure(SIGKILL, largeKills));
+    if (kills > 0) report["kill"] = distribution(Detection(members, 0, apart).measure(SIGKILL, kills));
+    if (largeKills > 0)
+      report["kill_1GiB"] = distribution(Detection(members, 1024, apart).measure(SIGKILL, largeKills));
     if (stops > 0) report["stop"] = distribution(Detection(members, 0).measure(SIGSTOP, stops));
     if (pauseSeconds > 0) {
       report["unexpected_after_pause"] =
