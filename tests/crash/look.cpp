@@ -16,7 +16,8 @@ SlotWord wordOf(const detail::Segment& segment, std::uint32_t slot) {
   return SlotWord::unpack(segment.slot(slot).word.load());
 }
 
-bool isHeld(const SlotLock& lock) { return reinterpret_cast<const detail::Word&>(lock).load() != 0; }
+std::uint32_t wordOf(const SlotLock& lock) { return reinterpret_cast<const detail::Word&>(lock).load(); }
+bool isHeld(const SlotLock& lock) { return wordOf(lock) != 0; }
 
 }  // namespace
 
@@ -44,17 +45,28 @@ bool Look::isSettled() const {
 }
 
 std::string Look::heldLock() const {
+  const auto held = [this](const std::string& name, const SlotLock& lock) {
+    for (std::uint32_t slot = 0; slot < segment_->geometry().capacity; ++slot) {
+      const SlotWord owner = wordOf(*segment_, slot);
+      if (!lock.isHeldBy({slot, owner.incarnation})) continue;
+      return name + ", by slot " + std::to_string(slot) + ", incarnation " + std::to_string(owner.incarnation) +
+             ", phase " + std::to_string(static_cast<int>(owner.phase)) +
+             (segment_->isSlotClaimed(slot) ? ", which lives" : ", which is gone");
+    }
+    return name + ", by nobody who is there: " + std::to_string(wordOf(lock));
+  };
   const detail::ControlState& control = segment_->control();
-  if (isHeld(control.registryLock)) return "registry";
-  if (isHeld(control.cleanupLock)) return "clean-up";
-  if (isHeld(control.barrier.lock)) return "barrier";
+  if (isHeld(control.registryLock)) return held("registry", control.registryLock);
+  if (isHeld(control.cleanupLock)) return held("clean-up", control.cleanupLock);
+  if (isHeld(control.barrier.lock)) return held("barrier", control.barrier.lock);
   for (int cell = 0; cell < detail::kCells; ++cell) {
-    if (isHeld(segment_->cell(cell).lock)) return "cell " + std::to_string(cell);
+    const SlotLock& lock = segment_->cell(cell).lock;
+    if (isHeld(lock)) return held("cell " + std::to_string(cell), lock);
   }
   for (std::uint32_t slot = 0; slot < segment_->geometry().capacity; ++slot) {
     // Slots that were never used have no memory.
     if (wordOf(*segment_, slot).phase == Phase::active && isHeld(segment_->mailbox(slot).producers)) {
-      return "mailbox " + std::to_string(slot);
+      return held("mailbox " + std::to_string(slot), segment_->mailbox(slot).producers);
     }
   }
   return {};

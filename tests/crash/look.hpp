@@ -18,7 +18,7 @@ class Look {
 
   /// True once all that follows from departures is done: view, clean-up, deliveries.
   [[nodiscard]] bool isSettled() const;
-  /// A lock that somebody holds, e.g. "mailbox 2"; empty if there is none.
+  /// A lock that somebody holds, e.g. "mailbox 2", and who; empty if there is none.
   [[nodiscard]] std::string heldLock() const;
   /// Slots in phase active.
   [[nodiscard]] int active() const;

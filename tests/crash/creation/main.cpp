@@ -31,6 +31,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kContenders = 4;
 constexpr auto kPatience = 10s;
+/// One race in so many is without a kill, to tell what of a recovery is the joining itself.
+constexpr std::uint64_t kRacesPerUndisturbed = 5;
 /// Kills come at a random moment after the start: up to about as long as it takes all of them to join.
 constexpr std::int64_t kSpreadNs = 1'500'000;
 
@@ -82,6 +84,7 @@ struct Races {
   std::uint64_t kills = 0;
   std::uint64_t killedBeforeJoining = 0;
   std::vector<double> recoveries;  ///< ms from the last kill to the last survivor's joining, where that came later
+  std::vector<double> undisturbed;  ///< ms from the start to the last one's joining, where nobody was killed
   std::string violation;
 };
 
@@ -89,7 +92,7 @@ class Director {
  public:
   explicit Director(std::uint64_t seed) : random_(seed), board_(ronde::crash::sharedMemory<Board>(1)) {}
 
-  void race(Races& races) {
+  void race(Races& races, bool isDisturbed) {
     const std::string group = "creation-" + std::to_string(getpid());
     board_->go = board_->leave = false;
     board_->survivors = 0;
@@ -105,8 +108,9 @@ class Director {
     std::array<std::size_t, kContenders> order{};
     for (std::size_t i = 0; i < kContenders; ++i) order[i] = i;
     std::shuffle(order.begin(), order.end(), random_);
-    const std::size_t kills = 1 + random_() % 2;
+    const std::size_t kills = isDisturbed ? 1 + random_() % 2 : 0;
     std::uint32_t survivors = (1U << kContenders) - 1;
+    const std::int64_t startedAt = nowNs();
     board_->go = true;
     std::int64_t lastKill = 0;
     for (std::size_t k = 0; k < kills; ++k) {
@@ -133,7 +137,10 @@ class Director {
       }
       lastJoined = std::max<std::int64_t>(lastJoined, board_->joinedAt[i]);
     }
-    if (lastJoined > lastKill) races.recoveries.push_back(static_cast<double>(lastJoined - lastKill) / 1e6);
+    if (!isDisturbed) races.undisturbed.push_back(static_cast<double>(lastJoined - startedAt) / 1e6);
+    if (isDisturbed && lastJoined > lastKill) {
+      races.recoveries.push_back(static_cast<double>(lastJoined - lastKill) / 1e6);
+    }
     board_->leave = true;
     for (std::size_t i = 0; i < kContenders; ++i) {
       if ((survivors >> i & 1) == 0) continue;
@@ -144,13 +151,22 @@ class Director {
     for (const auto& entry : std::filesystem::directory_iterator("/dev/shm")) {
       if (entry.path().filename().string().ends_with("." + group)) races.violation = "a segment is left";
     }
-    ++races.count;
+    races.count += isDisturbed ? 1 : 0;
   }
 
  private:
   std::mt19937_64 random_;
   Board* board_;
 };
+
+nlohmann::json distribution(std::vector<double> times) {
+  if (times.empty()) times.push_back(0);
+  std::sort(times.begin(), times.end());
+  const auto at = [&](double share) {
+    return times[std::min(times.size() - 1, static_cast<std::size_t>(share * static_cast<double>(times.size())))];
+  };
+  return {{"p50", at(0.5)}, {"p99", at(0.99)}, {"max", at(1)}};
+}
 
 }  // namespace
 
@@ -166,19 +182,15 @@ int main(int argc, char** argv) {
   std::printf("creation: seed %llu\n", static_cast<unsigned long long>(seed));
   Races races;
   Director director(seed);
-  while (races.count < wanted && races.violation.empty()) director.race(races);
+  for (std::uint64_t race = 0; races.count < wanted && races.violation.empty(); ++race) {
+    director.race(races, race % kRacesPerUndisturbed != 0);
+  }
   ronde::removeStaleSegments();  // after a violation
-  std::sort(races.recoveries.begin(), races.recoveries.end());
-  const auto at = [&](double share) {
-    const auto size = static_cast<double>(races.recoveries.size());
-    return races.recoveries.empty()
-               ? 0.0
-               : races.recoveries[std::min(races.recoveries.size() - 1, static_cast<std::size_t>(share * size))];
-  };
   const nlohmann::json report{{"races", races.count},
                               {"kills", races.kills},
                               {"killed_before_joining", races.killedBeforeJoining},
-                              {"recovery_ms", {{"p50", at(0.5)}, {"p99", at(0.99)}, {"max", at(1)}}},
+                              {"recovery_ms", distribution(std::move(races.recoveries))},
+                              {"undisturbed_ms", distribution(std::move(races.undisturbed))},
                               {"violation", races.violation},
                               {"seed", seed}};
   std::puts(report.dump(1).c_str());

@@ -225,7 +225,9 @@ class Director {
     ++result_.checkpoints;
     goTo(Phase::pause);
     await("a clean-up never came to its end", [](const Look& look) { return look.isSettled(); });
-    await("a lock is held for good", [](const Look& look) { return look.heldLock().empty(); });
+    std::string held;
+    await("a lock is held for good", [&held](const Look& look) { return (held = look.heldLock()).empty(); });
+    if (!held.empty()) std::fprintf(stderr, "soak: held: %s\n", held.c_str());
     await("mail is never taken", [this](const Look& look) {
       for (int i = 0; i < settings_.workers; ++i) {
         if (look.pending(("soak" + std::to_string(i)).c_str()) != 0) return false;
