@@ -21,6 +21,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/crash/distribution.hpp"
 #include "tests/crash/processes.hpp"
 #include "tests/crash/shared_memory.hpp"
 
@@ -137,8 +138,9 @@ class Director {
       }
       lastJoined = std::max<std::int64_t>(lastJoined, board_->joinedAt[i]);
     }
-    if (!isDisturbed) races.undisturbed.push_back(static_cast<double>(lastJoined - startedAt) / 1e6);
-    if (isDisturbed && lastJoined > lastKill) {
+    if (!isDisturbed) {
+      races.undisturbed.push_back(static_cast<double>(lastJoined - startedAt) / 1e6);
+    } else if (lastJoined > lastKill) {
       races.recoveries.push_back(static_cast<double>(lastJoined - lastKill) / 1e6);
     }
     board_->leave = true;
@@ -158,15 +160,6 @@ class Director {
   std::mt19937_64 random_;
   Board* board_;
 };
-
-nlohmann::json distribution(std::vector<double> times) {
-  if (times.empty()) times.push_back(0);
-  std::sort(times.begin(), times.end());
-  const auto at = [&](double share) {
-    return times[std::min(times.size() - 1, static_cast<std::size_t>(share * static_cast<double>(times.size())))];
-  };
-  return {{"p50", at(0.5)}, {"p99", at(0.99)}, {"max", at(1)}};
-}
 
 }  // namespace
 
@@ -189,8 +182,8 @@ int main(int argc, char** argv) {
   const nlohmann::json report{{"races", races.count},
                               {"kills", races.kills},
                               {"killed_before_joining", races.killedBeforeJoining},
-                              {"recovery_ms", distribution(std::move(races.recoveries))},
-                              {"undisturbed_ms", distribution(std::move(races.undisturbed))},
+                              {"recovery_ms", ronde::crash::distribution(std::move(races.recoveries))},
+                              {"undisturbed_ms", ronde::crash::distribution(std::move(races.undisturbed))},
                               {"violation", races.violation},
                               {"seed", seed}};
   std::puts(report.dump(1).c_str());

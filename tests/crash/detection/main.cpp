@@ -20,11 +20,13 @@
 #include <thread>
 #include <vector>
 
+#include "tests/crash/distribution.hpp"
 #include "tests/crash/processes.hpp"
 #include "tests/crash/shared_memory.hpp"
 
 namespace {
 
+using ronde::crash::distribution;
 using ronde::crash::Processes;
 using ronde::crash::sharedMemory;
 
@@ -58,7 +60,7 @@ void pinTo(unsigned core) {
   cpu_set_t cores;
   CPU_ZERO(&cores);
   CPU_SET(core, &cores);
-  if (sched_setaffinity(0, sizeof(cores), &cores) != 0) throw std::runtime_error("--apart needs two cores");
+  if (sched_setaffinity(0, sizeof(cores), &cores) != 0) throw std::runtime_error("--apart needs the first two cores");
 }
 
 class Detection {
@@ -156,19 +158,6 @@ class Detection {
   Processes processes_;
 };
 
-nlohmann::json distribution(std::vector<double> delays) {
-  std::sort(delays.begin(), delays.end());
-  const auto at = [&](double share) {
-    return delays[std::min(delays.size() - 1,
-                           static_cast<std::size_t>(share * static_cast<double>(delays.size())))];
-  };
-  return {{"count", delays.size()},
-          {"min", delays.front()},
-          {"p50", at(0.5)},
-          {"p99", at(0.99)},
-          {"max", delays.back()}};
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -197,10 +186,12 @@ int main(int argc, char** argv) {
   app.add_option("--json", json, "writes the result to FILE")->type_name("FILE");
   CLI11_PARSE(app, argc, argv);
   try {
+    if (apart && std::thread::hardware_concurrency() < 2) throw std::runtime_error("--apart needs two cores");
     nlohmann::json report;
     if (kills > 0) report["kill"] = distribution(Detection(members, 0, apart).measure(SIGKILL, kills));
-    if (largeKills > 0)
+    if (largeKills > 0) {
       report["kill_1GiB"] = distribution(Detection(members, 1024, apart).measure(SIGKILL, largeKills));
+    }
     if (stops > 0) report["stop"] = distribution(Detection(members, 0).measure(SIGSTOP, stops));
     if (pauseSeconds > 0) {
       report["unexpected_after_pause"] =
