@@ -60,7 +60,8 @@ void pinTo(unsigned core) {
   cpu_set_t cores;
   CPU_ZERO(&cores);
   CPU_SET(core, &cores);
-  if (sched_setaffinity(0, sizeof(cores), &cores) != 0) throw std::runtime_error("--apart needs the first two cores");
+  if (sched_setaffinity(0, sizeof(cores), &cores) != 0)
+    throw std::runtime_error("--apart needs the first two cores");
 }
 
 class Detection {
