@@ -44,32 +44,34 @@ bool Look::isSettled() const {
   return true;
 }
 
-std::string Look::heldLock() const {
-  const auto held = [this](const std::string& name, const SlotLock& lock) {
+std::string Look::heldLock(bool onlyByLiving) const {
+  std::string held;
+  const auto visit = [&](const std::string& name, const SlotLock& lock) {
+    if (!isHeld(lock)) return;
+    std::string holder = "nobody who is there: " + std::to_string(wordOf(lock));
+    bool lives = false;
     for (std::uint32_t slot = 0; slot < segment_->geometry().capacity; ++slot) {
       const SlotWord owner = wordOf(*segment_, slot);
       if (!lock.isHeldBy({slot, owner.incarnation})) continue;
-      return name + ", by slot " + std::to_string(slot) + ", incarnation " + std::to_string(owner.incarnation) +
-             ", phase " + std::to_string(static_cast<int>(owner.phase)) +
-             (segment_->isSlotClaimed(slot) ? ", which lives" : ", which is gone");
+      lives = segment_->isSlotClaimed(slot);
+      holder = "slot " + std::to_string(slot) + ", incarnation " + std::to_string(owner.incarnation) + ", phase " +
+               std::to_string(static_cast<int>(owner.phase)) + (lives ? ", which lives" : ", which is gone");
     }
-    return name + ", by nobody who is there: " + std::to_string(wordOf(lock));
+    if (lives || !onlyByLiving) held += (held.empty() ? "" : "; ") + name + ", by " + holder;
   };
   const detail::ControlState& control = segment_->control();
-  if (isHeld(control.registryLock)) return held("registry", control.registryLock);
-  if (isHeld(control.cleanupLock)) return held("clean-up", control.cleanupLock);
-  if (isHeld(control.barrier.lock)) return held("barrier", control.barrier.lock);
+  visit("registry", control.registryLock);
+  visit("clean-up", control.cleanupLock);
+  visit("barrier", control.barrier.lock);
   for (int cell = 0; cell < detail::kCells; ++cell) {
-    const SlotLock& lock = segment_->cell(cell).lock;
-    if (isHeld(lock)) return held("cell " + std::to_string(cell), lock);
+    visit("cell " + std::to_string(cell), segment_->cell(cell).lock);
   }
   for (std::uint32_t slot = 0; slot < segment_->geometry().capacity; ++slot) {
     // Slots that were never used have no memory.
-    if (wordOf(*segment_, slot).phase == Phase::active && isHeld(segment_->mailbox(slot).producers)) {
-      return held("mailbox " + std::to_string(slot), segment_->mailbox(slot).producers);
-    }
+    if (wordOf(*segment_, slot).phase != Phase::active) continue;
+    visit("mailbox " + std::to_string(slot), segment_->mailbox(slot).producers);
   }
-  return {};
+  return held;
 }
 
 int Look::active() const {

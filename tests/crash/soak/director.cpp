@@ -226,7 +226,8 @@ class Director {
     goTo(Phase::pause);
     await("a clean-up never came to its end", [](const Look& look) { return look.isSettled(); });
     std::string held;
-    await("a lock is held for good", [&held](const Look& look) { return (held = look.heldLock()).empty(); });
+    await("a lock is held for good",
+          [&held](const Look& look) { return (held = look.lockHeldByLiving()).empty(); });
     if (!held.empty()) std::fprintf(stderr, "soak: held: %s\n", held.c_str());
     await("mail is never taken", [this](const Look& look) {
       for (int i = 0; i < settings_.workers; ++i) {
