@@ -228,7 +228,7 @@ Result<View> Communicator::waitView(std::uint64_t after, Timeout timeout) {
       member.context.wait(impl_->deadlineOf(timeout), [&] { return member.context.views.number() > after; });
   if (status != Status::ok) return status;
   const auto view = member.roster.current();
-  if (!view) return Status::segmentCorrupt;
+  if (!view || view->number <= after) return Status::segmentCorrupt;
   member.roster.adopt(*view);
   return view->toPublic();
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <ronde/inspect.hpp>
 
 #include "ipc/membership/views.hpp"
@@ -5,6 +6,19 @@
 #include "ipc/segment/shm_file.hpp"
 
 namespace ronde {
+namespace {
+
+SlotState stateOf(detail::Phase phase) {
+  switch (phase) {
+    case detail::Phase::free: return SlotState::free;
+    case detail::Phase::joining: return SlotState::joining;
+    case detail::Phase::active: return SlotState::active;
+    case detail::Phase::departed: return SlotState::departed;
+  }
+  return SlotState::damaged;
+}
+
+}  // namespace
 
 class GroupInspector::Impl {
  public:
@@ -31,7 +45,7 @@ View GroupInspector::view() const {
 int GroupInspector::expected() const { return static_cast<int>(impl_->segment->geometry().expected); }
 
 std::vector<SlotReport> GroupInspector::slots() const {
-  const auto now = std::chrono::nanoseconds(detail::Clock::now().time_since_epoch());
+  const auto now = static_cast<std::uint64_t>(detail::Clock::now().time_since_epoch().count());
   std::vector<SlotReport> reports;
   for (std::uint32_t slot = 0; slot < impl_->segment->geometry().capacity; ++slot) {
     const detail::SlotTableState& table = impl_->segment->slot(slot);
@@ -41,9 +55,9 @@ std::vector<SlotReport> GroupInspector::slots() const {
     report.member = {slot, word.incarnation};
     report.name = table.name;
     report.pid = static_cast<int>(table.pid);
-    report.state = static_cast<SlotState>(word.phase);
-    const std::chrono::nanoseconds age = now - std::chrono::nanoseconds(table.beatAtNs.load());
-    report.heartbeatAge = std::chrono::duration_cast<std::chrono::milliseconds>(age);
+    report.state = stateOf(word.phase);
+    const std::uint64_t beatAt = std::min(now, table.beatAtNs.load());  // one to come is damage
+    report.heartbeatAge = std::chrono::milliseconds((now - beatAt) / 1'000'000);
     report.sent = table.sent.load(std::memory_order_relaxed);
     report.received = table.received.load(std::memory_order_relaxed);
     // A slot in use has its block's memory; what others left may not be there any more.

@@ -11,6 +11,8 @@ namespace ronde::detail {
 namespace {
 
 constexpr std::chrono::seconds kLeaveLimit{5};
+/// Who gives up joining may wait so long beyond its deadline; without the lock the others find it dead.
+constexpr std::chrono::milliseconds kGiveUpLimit{100};
 
 std::unique_ptr<Segment> enter(const Options& options, const Deadline& deadline) {
   auto segment = Segment::joinOrCreate(options, deadline);
@@ -44,7 +46,7 @@ JoinedMember::JoinedMember(const Options& options, const Deadline& deadline)
       context(*segment_, self_, liveness_, options.waiting),
       roster(context.views),
       outbox(*segment_, self_.slot),
-      inbox(*segment_, self_, liveness_),
+      inbox(*segment_, self_, liveness_, deadline),
       messaging(context, roster, outbox, inbox),
       rendezvous(context, roster, outbox, messaging),
       barrier(context, roster),
@@ -136,7 +138,7 @@ void JoinedMember::awaitCohort(const Deadline& deadline) {
                               std::to_string(segment_->geometry().expected) +
                               " arrived: " + registry.arrivedNames(liveness_);
   const Leaving self{self_, Departure::left};
-  registry.remove(context, {&self, 1}, Deadline::in(kLeaveLimit));
+  registry.remove(context, {&self, 1}, Deadline::in(kGiveUpLimit));
   context.ringAll();
   throw Error(Errc::registrationTimeout, "group '" + options_.group + "' was not complete in time: " + arrived +
                                              "; start the others, or lower Options::expected (RONDE_EXPECTED)");
@@ -221,9 +223,10 @@ bool JoinedMember::leave(const Deadline& deadline) {
   const Leaving self{self_, Departure::left};
   registry.remove(context, {&self, 1}, deadline);
   // With us the last member is gone. Somebody dead may still hold on to the file; whoever comes founds a new
-  // group.
+  // group. The slots are asked, too, since a damaged view must not cost a living group its name.
   const auto view = context.views.current();
-  if (view && view->number > 0 && view->members.empty()) segment_->abandonName();
+  const bool isLast = view && view->number > 0 && view->members.empty() && registry.arrivedCount(liveness_) == 0;
+  if (isLast) segment_->abandonName();
   publishCounters();
   context.ringAll();
   service_.reset();

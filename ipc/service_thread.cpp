@@ -17,6 +17,8 @@ namespace {
 constexpr std::chrono::milliseconds kLockLimit{20};
 /// Without futex_waitv deaths are looked for this often.
 constexpr std::chrono::milliseconds kPollSlice{20};
+/// A removal that failed, since somebody has the registry's lock or the view is damaged, is tried again this soon.
+constexpr std::chrono::milliseconds kRemovalRetry{1};
 /// A clean-up that somebody else is at, or that waits for room in a mailbox, is looked at again this soon.
 constexpr std::chrono::milliseconds kCleanUpRetry{20};
 
@@ -109,10 +111,14 @@ void ServiceThread::removeDead(bool thorough) {
       }
     }
   }
+  removalFailed_ = false;
   if (dead.empty() && !unfinished) return;
   if (registry_.remove(context_, dead, Deadline::in(kLockLimit))) {
     for (const Leaving& one : dead) log::warn("slot {} died", one.member.slot);
     context_.ringAll();
+  } else {
+    removalFailed_ = std::any_of(dead.begin(), dead.end(),
+                                 [this](const Leaving& one) { return context_.isActive(one.member); });
   }
 }
 
@@ -148,9 +154,14 @@ void ServiceThread::judgeSilence() {
 }
 
 void ServiceThread::reportViews() {
-  const std::uint64_t number = context_.views.number();
-  std::uint64_t reported = reportedView_.load(std::memory_order_seq_cst);
+  std::uint64_t number = context_.views.number();
+  const std::uint64_t reported = reportedView_.load(std::memory_order_seq_cst);
   if (number <= reported) return;
+  // Garbage in the number must neither be reported nor keep the views to come from being.
+  const auto view = context_.views.current();
+  damagedView_ = view && view->number > reported ? 0 : number;
+  if (damagedView_ != 0) return;
+  number = view->number;
   if (callbacks_.viewChanged) callbacks_.viewChanged(reported, number);
   reportedView_.store(number, std::memory_order_seq_cst);
 }
@@ -162,19 +173,24 @@ void ServiceThread::sleepUntil(Clock::time_point wakeAt) {
   // Ring order from our own slot, so that beyond the kernel's limit of words every member is still watched by
   // some.
   const std::uint32_t capacity = context_.segment.geometry().capacity;
+  auto limit = std::chrono::nanoseconds(wakeAt - Clock::now());
+  if (!cleaned_) limit = std::min<std::chrono::nanoseconds>(limit, kCleanUpRetry);
   const bool watches = context_.isActive(context_.self);  // who is out of the group follows up no death
+  if (watches && removalFailed_) limit = std::min<std::chrono::nanoseconds>(limit, kRemovalRetry);
   for (std::uint32_t step = 1; watches && step < capacity && watched_.size() < kFutexWaitAnyMax; ++step) {
     const SlotTableState& other = context_.segment.slot((context_.self.slot + step) % capacity);
     if (SlotWord::unpack(other.word.load(std::memory_order_seq_cst)).phase != Phase::active) continue;
     const std::uint32_t life = other.life.load(std::memory_order_seq_cst);
-    if (LifeWord::saysDead(life)) return;  // died since we looked
+    if (LifeWord::saysDead(life)) {
+      if (!removalFailed_) return;  // died since we looked
+      continue;
+    }
     watched_.push_back({&other.life, life});
   }
   const std::uint64_t number = context_.views.number();
-  if (ending_.load(std::memory_order_seq_cst) || number > reportedView_.load(std::memory_order_seq_cst)) return;
+  const bool isNews = number > reportedView_.load(std::memory_order_seq_cst) && number != damagedView_;
+  if (ending_.load(std::memory_order_seq_cst) || isNews) return;
   if (context_.standing() == Status::evicted && !evictionReported_) return;
-  auto limit = std::chrono::nanoseconds(wakeAt - Clock::now());
-  if (!cleaned_) limit = std::min<std::chrono::nanoseconds>(limit, kCleanUpRetry);
   if (!futexWaitAny(watched_, limit)) {
     futexWait(own.service.word, watched_.front().expected, std::min<std::chrono::nanoseconds>(limit, kPollSlice));
   }

@@ -51,7 +51,9 @@ class ServiceThread {
   std::vector<FutexExpectation> watched_;
   std::atomic<std::uint64_t> reportedView_{UINT64_MAX};
   bool evictionReported_ = false;
-  bool cleaned_ = true;  ///< nothing was left to do at the last clean-up
+  bool cleaned_ = true;            ///< nothing was left to do at the last clean-up
+  bool removalFailed_ = false;     ///< of somebody dead, who is still in the group
+  std::uint64_t damagedView_ = 0;  ///< a number under which there is no view: nothing to wake up for
   bool unnamedReported_ = false;
   std::atomic<bool> ending_{false};
   std::latch started_{1};

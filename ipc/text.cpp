@@ -99,6 +99,7 @@ std::string_view toString(SlotState state) noexcept {
     case SlotState::joining: return "joining";
     case SlotState::active: return "active";
     case SlotState::departed: return "departed";
+    case SlotState::damaged: return "damaged";
   }
   return "unknown";
 }

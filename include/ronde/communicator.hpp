@@ -104,7 +104,8 @@ class RONDE_EXPORT Communicator {
   /// if a death leaves fewer than N members; timeout if a participant's deadline passed. Not of the round and told
   /// so at once: who calls with an N that a departure which it has not seen by view() made impossible
   /// (peerFailed). peerStopped: the deadline passed while a stopped member held the barrier's lock; our arrival
-  /// still counts.
+  /// still counts. segmentCorrupt: what stands there of the barrier or its result for us is damaged; others may
+  /// have passed.
   /// @throws Error(invalidArgument) unless 1 <= n <= the group's capacity.
   Outcome synchronize(int n, Timeout timeout = kDefaultTimeout);
   /// Barrier of all members of the view in which the first of them arrived. Any departure fails the round.

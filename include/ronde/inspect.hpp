@@ -19,6 +19,7 @@ enum class SlotState : std::uint8_t {
   joining,   ///< taken, not in a view yet
   active,    ///< registered: waiting for the founding cohort, or in the view
   departed,  ///< left, died or evicted; kept until nobody needs its outbox and its process is gone
+  damaged,   ///< garbage, which no member writes
 };
 
 [[nodiscard]] RONDE_EXPORT std::string_view toString(SlotState state) noexcept;

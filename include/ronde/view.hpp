@@ -27,8 +27,8 @@ struct ViewMember {
 struct DepartedMember {
   Member member;
   ShortName name;
-  Departure reason = Departure::died;
-  std::uint64_t view = 0;  ///< number of the first view without it
+  Departure reason = Departure::died;  ///< also if the segment's entry is damaged
+  std::uint64_t view = 0;              ///< number of the first view without it
 };
 
 /// The agreed, numbered list of the living in arrival order. All members see the same list under the same

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <ronde/error.hpp>
 #include <string>
 #include <utility>
@@ -9,8 +10,6 @@
 namespace ronde::detail {
 namespace {
 
-constexpr std::uint64_t kStampLimit = 1ULL << 62;  // a clock beyond it could overflow ours
-constexpr std::chrono::seconds kJoinLimit{10};
 constexpr std::chrono::milliseconds kDiscardLimit{100};
 // Waking producers costs a full barrier, so it is not done for each small message. One that is not told of room
 // looks by itself after a while (Messaging).
@@ -36,7 +35,7 @@ void copyOut(std::byte* to, const std::byte* from, std::size_t length) {
 
 }  // namespace
 
-Inbox::Inbox(const Segment& segment, Member self, OwnerOracle& oracle)
+Inbox::Inbox(const Segment& segment, Member self, OwnerOracle& oracle, const Deadline& deadline)
     : segment_(segment),
       self_(self),
       oracle_(oracle),
@@ -48,16 +47,16 @@ Inbox::Inbox(const Segment& segment, Member self, OwnerOracle& oracle)
       done_(segment.geometry().mailboxMessages),
       assemblies_(segment.geometry().capacity),
       lastBroadcast_(segment.geometry().capacity) {
-  if (!discardAll(kJoinLimit)) {
+  if (!discardAll(deadline)) {
     throw Error(Errc::registrationTimeout, "a stopped process holds the lock of the mailbox in slot " +
                                                std::to_string(self.slot) + "; continue or end it");
   }
 }
 
-bool Inbox::discardAll(std::chrono::nanoseconds limit) {
+bool Inbox::discardAll(const Deadline& deadline) {
   // Under the producers' lock, so that nobody is in the middle of a record. Producers of the time before look at
   // the owner's slot word under this lock and go away.
-  if (!holdsLock(state_.producers.lock(self_, oracle_, Deadline::in(limit)))) return false;
+  if (!holdsLock(state_.producers.lock(self_, oracle_, deadline))) return false;
   const SlotLockGuard guard(state_.producers);
   // Garbage may be so large that the next positions would wrap to 0, which is what an unused cell has as its
   // commit.
@@ -93,11 +92,8 @@ bool Inbox::discardAll(std::chrono::nanoseconds limit) {
 
 bool Inbox::isPlausible(const MailCell& cell) const {
   const Geometry& geometry = segment_.geometry();
-  if (cell.sender >= geometry.capacity || cell.incarnation == 0 || cell.stamp >= kStampLimit) return false;
-  if (cell.kind < static_cast<std::uint8_t>(Kind::sendTo) ||
-      cell.kind > static_cast<std::uint8_t>(Kind::broadcastSync)) {
-    return false;
-  }
+  if (cell.sender >= geometry.capacity || cell.incarnation == 0) return false;
+  if (!detail::isPlausible(cell.kind, cell.stamp)) return false;
   switch (cell.form) {
     case CellForm::inlined: return cell.length <= sizeof(cell.inlineBytes);
     case CellForm::reference: return cell.length <= geometry.maxMessage;
@@ -153,7 +149,7 @@ TakeStatus Inbox::take(const Wanted& wanted, Sink& sink, Taken& taken) {
 }
 
 TakeStatus Inbox::recover() {
-  discardAll(kDiscardLimit);
+  discardAll(Deadline::in(kDiscardLimit));
   refuseWhatIsOwed();
   return TakeStatus::corrupt;
 }
@@ -217,7 +213,7 @@ TakeStatus Inbox::deliverReference(const MailCell& cell, std::uint64_t position,
     block.giveBack(self_.slot);
     return TakeStatus::corrupt;
   }
-  copyOut(to, payload->data(), payload->size());
+  copyOut(to, payload->data(), cell.length);
   const bool intact = isActive();
   block.giveBack(self_.slot);
   if (!intact) return TakeStatus::nothing;
@@ -302,7 +298,12 @@ void Inbox::vacate(const Sink& sink) {
   if (inASink_ == nullptr || inASink_->sink != &sink) return;
   Assembly& assembly = *std::exchange(inASink_, nullptr);
   assembly.sink = nullptr;
-  assembly.bytes.reserve(assembly.total);
+  try {
+    assembly.bytes.reserve(assembly.total);
+  } catch (const std::bad_alloc&) {
+    assemblies_[assembly.sender.slot].reset();  // no memory for it: the message is lost, and the caller is told
+    throw;
+  }
   assembly.bytes.assign(assembly.inSink, assembly.inSink + assembly.received);
 }
 

@@ -50,8 +50,8 @@ struct Taken {
 class Inbox {
  public:
   /// Forgets mail for a former owner of the slot. `self` is not active yet, but may lock.
-  /// @throws Error(registrationTimeout) if a stopped process holds the lock.
-  Inbox(const Segment& segment, Member self, OwnerOracle& oracle);
+  /// @throws Error(registrationTimeout) if a stopped process holds the lock until the deadline.
+  Inbox(const Segment& segment, Member self, OwnerOracle& oracle, const Deadline& deadline);
 
   /// Takes the first wanted message, if one is complete. A long one may be put together in `sink` over several
   /// calls; who gives up before it is complete calls leave().
@@ -106,7 +106,7 @@ class Inbox {
   /// While it is true our claims keep the senders' bytes; they ignore those of a departed member.
   [[nodiscard]] bool isActive() const;
   /// Empties the mailbox and forgets what is under way. False if its lock was not to be had.
-  bool discardAll(std::chrono::nanoseconds limit);
+  bool discardAll(const Deadline& deadline);
 
   const Segment& segment_;
   const Member self_;

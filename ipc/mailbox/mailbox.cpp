@@ -78,8 +78,9 @@ PushResult Mailbox::push(const Envelope& envelope, const Content& content, const
     return locked == LockResult::ownerStopped ? PushResult::ownerStopped : PushResult::noLock;
   }
   SlotLockGuard guard(state.producers);
-  // Both are asked again under the lock: who is departed has been swept from it, so a late record cannot follow,
-  // and a record cannot reach the next owner of the slot. SYNC: departure.
+  // Both are asked again under the lock. Who was evicted while it held the lock has released it or was killed
+  // before the clean-up of its view ended, so a late record cannot follow, and a record cannot reach the next
+  // owner of the slot. SYNC: departure.
   if (!isActive(segment_, self_) || !isActive(segment_, owner_)) return PushResult::refused;
 
   // A producer that died after its commit left `tail` behind it.

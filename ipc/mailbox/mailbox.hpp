@@ -17,6 +17,12 @@ struct Envelope {
   std::uint64_t sequence = 0;  ///< of the send call
 };
 
+/// What a member may write there: a stamp beyond 2^62 could overflow our clock.
+[[nodiscard]] inline bool isPlausible(std::uint32_t kind, std::uint64_t stamp) {
+  return kind >= static_cast<std::uint32_t>(Kind::sendTo) &&
+         kind <= static_cast<std::uint32_t>(Kind::broadcastSync) && stamp < (std::uint64_t{1} << 62);
+}
+
 enum class [[nodiscard]] PushResult{
     pushed,
     full,     ///< no room now

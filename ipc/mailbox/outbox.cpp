@@ -5,6 +5,12 @@
 namespace ronde::detail {
 namespace {
 
+/// Garbage may be written there meanwhile: read once, so that what is checked is what is used.
+template <class Number>
+Number once(Number& shared) {
+  return std::atomic_ref(shared).load(std::memory_order_relaxed);
+}
+
 bool isOwedToAnyone(const Segment& segment, const Block& block) {
   const BlockHeader& header = block.header();
   for (std::uint32_t slot = 0; slot < segment.geometry().capacity; ++slot) {
@@ -41,11 +47,22 @@ void Block::owe(std::uint32_t slot) const {
 
 std::optional<std::span<const std::byte>> payloadOf(const Segment& segment, std::uint32_t slot,
                                                     const Block& block) {
-  const std::uint32_t length = block.header().length;
+  const std::uint32_t length = once(block.header().length);
   const std::uint64_t size = segment.geometry().outboxBytes;
-  const std::uint64_t offset = inRing(block.header().payloadAt, size);
+  const std::uint64_t offset = inRing(once(block.header().payloadAt), size);
   if (length > segment.geometry().maxMessage || offset + length > size) return std::nullopt;
   return std::span<const std::byte>(segment.outboxArea(slot) + offset, length);
+}
+
+std::optional<Bequest> bequestOf(const Segment& segment, Member departed, const Block& block) {
+  BlockHeader& header = block.header();
+  const std::uint32_t kind = once(header.kind);
+  const Bequest bequest{
+      {departed, static_cast<Kind>(kind), once(header.stamp), once(header.view), once(header.sequence)},
+      once(header.length)};
+  const bool isSound = departed.incarnation != 0 && isPlausible(kind, bequest.envelope.stamp) &&
+                       bequest.length <= segment.geometry().maxMessage;
+  return isSound ? std::optional(bequest) : std::nullopt;
 }
 
 void forEachBlock(const Segment& segment, std::uint32_t slot, const std::function<void(const Block&)>& visit) {

@@ -52,6 +52,15 @@ class Block {
 [[nodiscard]] std::optional<std::span<const std::byte>> payloadOf(const Segment& segment, std::uint32_t slot,
                                                                   const Block& block);
 
+/// What a departed member had committed, as its record is to say it.
+struct Bequest {
+  Envelope envelope;
+  std::uint32_t length = 0;
+};
+/// Each word of the block's header read once; nothing if it holds what no member writes, which would cost every
+/// receiver its mailbox.
+[[nodiscard]] std::optional<Bequest> bequestOf(const Segment& segment, Member departed, const Block& block);
+
 /// Calls `visit(Block)` for each block in `slot`'s outbox, oldest first.
 void forEachBlock(const Segment& segment, std::uint32_t slot, const std::function<void(const Block&)>& visit);
 

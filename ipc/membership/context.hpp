@@ -28,10 +28,10 @@ class MemberContext {
     if (stopping_.load(std::memory_order_acquire)) return Status::stopped;
     return isOut() ? Status::evicted : Status::ok;
   }
-  /// True once this process was removed: evicted, or it left. False while it joins.
+  /// True once this process was removed: evicted, or it left (or its slot holds garbage). False while it joins.
   [[nodiscard]] bool isOut() const noexcept {
     const auto word = SlotWord::unpack(segment.slot(self.slot).word.load(std::memory_order_seq_cst));
-    return word.incarnation != self.incarnation || word.phase == Phase::departed;
+    return word.incarnation != self.incarnation || (word.phase != Phase::active && word.phase != Phase::joining);
   }
   /// True while `member` is registered and not departed. SYNC: departure (the word changes before the view does).
   [[nodiscard]] bool isActive(Member member) const noexcept {

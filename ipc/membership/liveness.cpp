@@ -47,7 +47,9 @@ bool Liveness::fence(std::uint32_t slot, SlotWord judged) const {
   const ProcessIdentity identity = identityOf(table);
   // A newcomer changes the word before it writes who it is, so this is the identity of the one that was judged.
   if (table.word.load(std::memory_order_seq_cst) != judged.pack()) return false;
-  if (!killForSure(identity)) return false;
+  // What the table says may be damaged; whose file lock it is, the kernel knows.
+  const PinnedProcess process(identity);
+  if (!segment_.isSlotClaimedBy(slot, identity.pid) || !process.killForSure()) return false;
   log::warn("killed pid {} in slot {}: it was silent and held a lock", identity.pid, slot);
   const Deadline deadline = Deadline::in(kFenceLimit);
   while (!isDead(slot, true)) {

@@ -137,7 +137,8 @@ Admission Registry::admit(const MemberContext& context, const ShortName& name, c
     if (current->contains(member)) anyMemberLives = true;
     ++arrived;
   }
-  if (!anyMemberLives) return Admission::groupDead;
+  // Whoever is registered and lives is in the view, unless that is damaged.
+  if (!anyMemberLives) return arrived > 0 ? Admission::corrupt : Admission::groupDead;
 
   for (const Leaving& one : dead) {
     segment_.slot(one.member.slot).departedView.store(current->number == 0 ? 0 : current->number + 1);
@@ -219,6 +220,7 @@ void Registry::reclaim(const MemberContext& context, std::uint32_t slot, bool dr
   if (!holdsLock(lock.tryLock(context.self, context.liveness))) return;
   const SlotLockGuard guard(lock);
   const std::uint64_t cleaned = segment_.control().cleanedView.load(std::memory_order_acquire);
+  if (cleaned > views_.number()) return;  // no member writes that
   if (wordOf(slot).pack() != word.pack() || segment_.slot(slot).departedView.load() > cleaned) return;
   setWord(slot, {word.incarnation, Phase::free, {}});
 }

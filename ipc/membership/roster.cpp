@@ -11,7 +11,8 @@ std::shared_ptr<const ViewData> Roster::current() {
   const std::lock_guard guard(mutex_);
   if (current_->number != views_.number()) {
     auto view = views_.current();
-    if (!view) return nullptr;
+    // Numbers only grow: an old view under an old number is damage, too.
+    if (!view || view->number < current_->number) return nullptr;
     remember(*view);
     current_ = std::make_shared<const ViewData>(std::move(*view));
   }

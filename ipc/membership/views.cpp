@@ -64,7 +64,9 @@ std::optional<ViewData> Views::at(std::uint64_t number) const {
 
   std::bitset<kMaxMembers> seen;
   for (const ViewEntry& entry : view.members) {
-    if (entry.slot >= segment_.geometry().capacity || seen.test(entry.slot)) return std::nullopt;
+    if (entry.slot >= segment_.geometry().capacity || entry.incarnation == 0 || seen.test(entry.slot)) {
+      return std::nullopt;
+    }
     seen.set(entry.slot);
   }
   return view;

@@ -12,8 +12,11 @@ namespace {
 using Slots = std::bitset<kMaxMembers>;
 
 constexpr std::chrono::milliseconds kGiveUpLimit{100};
+/// A verdict holds the round's number beside the reason.
+constexpr std::uint64_t kRoundLimit = std::uint64_t{1} << 56;
 
-/// Why a round failed. The word lies in the segment: what no member writes there must not reach the program.
+/// Why a round failed. The word lies in the segment: a reason that no member writes there must not reach the
+/// program.
 Status reasonOf(std::uint64_t verdict) {
   const auto why = static_cast<Status>(verdict & 0xff);
   const bool isOneOfOurs = why == Status::timeout || why == Status::peerFailed || why == Status::mismatch;
@@ -179,6 +182,10 @@ Outcome Barrier::synchronize(std::uint32_t n, const Deadline& deadline) {
     if (outcome.status == Status::stopped || outcome.status == Status::evicted) return outcome;
     if (arrival.status == Status::staleView) {  // that was a round of others
       if (outcome.status == Status::timeout) return outcome;
+      if (deadline.passed()) {  // views or rounds that seem to change all the time
+        outcome.status = Status::timeout;
+        return outcome;
+      }
       continue;
     }
     if (outcome.status == Status::timeout) giveUp(arrival.round);
@@ -200,6 +207,7 @@ Barrier::Arrival Barrier::arrive(std::uint32_t n, const ViewData& view, const De
   // A round that a departure ended must not wait for the clean-up to say so: we may be of the next one.
   const std::uint32_t before = open.settleDepartures(view);
   const std::uint64_t round = open.round();
+  if (round == 0 || round >= kRoundLimit) return {Status::segmentCorrupt, 0};
   // A death that the program has not seen yet made its N unreachable. Who has seen it may wait for a newcomer.
   if (viewNow != roster_.adoptedNumber() && n > open.living()) return {Status::peerFailed, 0};
 
@@ -237,19 +245,26 @@ Outcome Barrier::outcomeOf(std::uint64_t round, const ViewData& view) const {
   Outcome outcome;
   outcome.view = view.number;
   const BarrierState& state = context_.segment.control().barrier;
-  // Ours alone until we arrive again. SYNC: barrier-round.
-  if (state.round.load(std::memory_order_seq_cst) < round) {
+  const std::uint64_t finished = state.round.load(std::memory_order_seq_cst);
+  if (finished >= kRoundLimit) {
+    outcome.status = Status::segmentCorrupt;
+    return outcome;
+  }
+  if (finished < round) {
     outcome.status = Status::peerStopped;  // the lock was not to be had to take our arrival back: it stands
     return outcome;
   }
+  // Nobody writes ours until we arrive again, so no lock. SYNC: barrier-round. Read once, garbage may be written
+  // there.
   std::uint64_t verdict = 0;
   loadShared(&verdict, &state.verdict[context_.self.slot], sizeof(verdict));
-  if (verdict >> 8 != round) {
+  if (verdict >> 8 < round) {
     // Passed. Or we are out: then our arrival was taken back, and the verdict is for those who stayed.
     if (context_.isOut()) outcome.status = Status::evicted;
     return outcome;
   }
-  outcome.status = reasonOf(verdict);
+  outcome.status = verdict >> 8 == round ? reasonOf(verdict) : Status::segmentCorrupt;
+  if (outcome.status == Status::segmentCorrupt) return outcome;
 
   const OpenState open(context_, Deadline::in(kGiveUpLimit));
   const BarrierFailureEntry& entry = state.failures[round % kBarrierFailures];

@@ -1,5 +1,7 @@
 #include "ipc/protocol/cleanup.hpp"
 
+#include <bitset>
+
 #include "ipc/log.hpp"
 #include "ipc/mailbox/outbox.hpp"
 #include "ipc/protocol/barrier.hpp"
@@ -8,7 +10,11 @@
 namespace ronde::detail {
 namespace {
 
+using Slots = std::bitset<kMaxMembers>;
+
 constexpr std::chrono::milliseconds kLockLimit{20};
+/// The view may change during a pass. Garbage that pretends so all the time must not keep a caller here.
+constexpr int kPasses = 8;
 
 template <class Visit>
 void forEachDeparted(const Segment& segment, Visit visit) {
@@ -48,20 +54,30 @@ void adoptBroadcasts(const MemberContext& context, std::uint32_t slot) {
 }
 
 /// Hands the adopted messages of a departed member to every addressee that may not have them. Receivers recognise
-/// what they have (Inbox). False if a mailbox had no room; then it is tried again.
-bool deliverAdopted(const MemberContext& context, Member departed) {
+/// what they have (Inbox). False if a mailbox had no room, or is one of those `unavailable`, whose lock was not to
+/// be had in this pass; then it is tried again.
+bool deliverAdopted(const MemberContext& context, Member departed, Slots& unavailable) {
   bool finished = true;
   forEachBlock(context.segment, departed.slot, [&](const Block& block) {
     if (block.phase() != BlockPhase::adopted) return;
-    const BlockHeader& header = block.header();
-    const Envelope envelope{departed, static_cast<Kind>(header.kind), header.stamp, header.view, header.sequence};
+    const auto bequest = bequestOf(context.segment, departed, block);
     bool handedOver = true;
     for (std::uint32_t slot = 0; slot < context.segment.geometry().capacity; ++slot) {
-      if (block.share(slot) != Share::owed || !wasMemberIn(context.segment, slot, header.view)) continue;
+      if (!bequest) {
+        block.settle(slot, Share::withdrawn);
+        continue;
+      }
+      if (block.share(slot) != Share::owed || !wasMemberIn(context.segment, slot, bequest->envelope.view))
+        continue;
+      if (unavailable.test(slot)) {
+        handedOver = false;
+        continue;
+      }
       const auto word = SlotWord::unpack(context.segment.slot(slot).word.load(std::memory_order_seq_cst));
       const Mailbox mailbox(context.segment, {slot, word.incarnation}, context.self, context.liveness);
       const PushResult result =
-          mailbox.pushReference(envelope, block.position(), header.length, Deadline::in(kLockLimit));
+          mailbox.pushReference(bequest->envelope, block.position(), bequest->length, Deadline::in(kLockLimit));
+      if (result == PushResult::noLock || result == PushResult::ownerStopped) unavailable.set(slot);
       if (result == PushResult::corrupt) block.settle(slot, Share::withdrawn);  // its mail is lost anyway
       // Refused because the addressee departed is as good as delivered; because we did, is not ours to say.
       const bool isDone =
@@ -81,13 +97,14 @@ void freeDepartedSlots(const MemberContext& context, const Registry& registry) {
 }
 
 /// One pass, under the clean-up's lock. True if nothing is left to do for the view.
-bool cleanUpAfter(const MemberContext& context, const ViewData& view) {
+bool cleanUpAfter(const MemberContext& context, const ViewData& view, Slots& unavailable) {
   Word64& cleanedView = context.segment.control().cleanedView;
   bool allDelivered = true;
-  if (cleanedView.load(std::memory_order_seq_cst) != view.number) {
-    const std::uint64_t cleaned = cleanedView.load(std::memory_order_seq_cst);
-    TokenRing::onViewChange(context, view);
-    bool settled = Barrier::onViewChange(context, view);
+  std::uint64_t cleaned = cleanedView.load(std::memory_order_seq_cst);
+  if (cleaned != view.number) {
+    if (cleaned > view.number) cleaned = 0;  // no member writes that
+    bool settled = TokenRing::onViewChange(context, view);
+    settled = Barrier::onViewChange(context, view) && settled;
     forEachDeparted(context.segment, [&](Member departed, SlotWord word) {
       if (context.segment.slot(departed.slot).departedView.load() <= cleaned) return;
       if (word.departure == Departure::silent) settled = isOffLocks(context, departed, word) && settled;
@@ -98,7 +115,7 @@ bool cleanUpAfter(const MemberContext& context, const ViewData& view) {
     cleanedView.store(view.number, std::memory_order_seq_cst);
   }
   forEachDeparted(context.segment, [&](Member departed, SlotWord) {
-    allDelivered = deliverAdopted(context, departed) && allDelivered;
+    allDelivered = deliverAdopted(context, departed, unavailable) && allDelivered;
   });
   return allDelivered;
 }
@@ -118,14 +135,16 @@ bool isWorkLeft(const MemberContext& context) {
 bool cleanUp(const MemberContext& context, const Registry& registry) {
   SlotLock& lock = context.segment.control().cleanupLock;
   bool finished = true;
+  Slots unavailable;
   // Again if the view changed during a pass: who saw the lock taken meanwhile has left it to us.
-  while (finished && context.isActive(context.self) && isWorkLeft(context)) {
+  for (int pass = 0; finished && context.isActive(context.self) && isWorkLeft(context); ++pass) {
+    if (pass == kPasses) return false;
     if (!holdsLock(lock.tryLock(context.self, context.liveness))) return false;
     {
       const SlotLockGuard guard(lock);
       const auto view = context.views.current();
       if (!view || !context.isActive(context.self)) return false;
-      finished = cleanUpAfter(context, *view);
+      finished = cleanUpAfter(context, *view, unavailable);
     }
     context.ringAll();
   }

@@ -256,7 +256,13 @@ bool Messaging::isGoneForGood(Member member) const {
 }
 
 Status Messaging::receive(const Wanted& wanted, Sink& sink, const Deadline& deadline, Taken& taken) {
-  const Status status = tryReceiving(wanted, sink, deadline, taken);
+  Status status = Status::ok;
+  try {
+    status = tryReceiving(wanted, sink, deadline, taken);
+  } catch (...) {  // no memory, or a buffer that is too small
+    inbox_.leave(sink);
+    throw;
+  }
   if (status != Status::ok) inbox_.leave(sink);
   return status;
 }

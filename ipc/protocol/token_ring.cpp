@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace ronde::detail {
+namespace {
+
+/// Others change the word a few times at most while one of us looks at it; garbage written all the time, for ever.
+constexpr int kTries = 10'000;
+
+}  // namespace
 
 TokenRing::Grant TokenRing::entered(const Grant& grant) {
   heldFence_.store(grant.fence, std::memory_order_seq_cst);
@@ -56,7 +62,7 @@ TokenRing::Grant TokenRing::handedToUs(const Token& token) const {
 
 bool TokenRing::tryEnter(Grant& grant) {
   const std::uint32_t self = context_.self.slot + 1;
-  for (;;) {
+  for (int tries = 0; tries < kTries; ++tries) {
     std::uint64_t seen = word().load(std::memory_order_seq_cst);
     const Token token = Token::unpack(seen);
     if (token.held && token.holder != self) return false;
@@ -75,17 +81,19 @@ bool TokenRing::tryEnter(Grant& grant) {
     // Perhaps only the repair number changed, by somebody who gave up waiting and wakes nobody: the token may
     // still be there, so look again before going to sleep (tests/models/token.pml, NO_RETRY).
   }
+  return false;
 }
 
 std::optional<Token> TokenRing::withdraw() {
   // A member that releases now may have seen our wish already: changing the word makes its hand-over fail.
-  for (;;) {
+  for (int tries = 0; tries < kTries; ++tries) {
     std::uint64_t seen = word().load(std::memory_order_seq_cst);
     Token token = Token::unpack(seen);
     if (token.held && token.holder == context_.self.slot + 1) return token;
     ++token.repair;
     if (word().compare_exchange_strong(seen, token.pack(), std::memory_order_seq_cst)) return std::nullopt;
   }
+  return std::nullopt;
 }
 
 bool TokenRing::lookAtRing() {
@@ -116,19 +124,16 @@ TokenRing::Handover TokenRing::release(std::uint64_t fence) {
   if (fence == 0 || !heldFence_.compare_exchange_strong(held, 0, std::memory_order_acq_rel)) {
     return {Status::empty, 0};
   }
-  for (;;) {
+  for (int tries = 0; tries < kTries; ++tries) {
     std::uint64_t seen = word().load(std::memory_order_seq_cst);
     const Token token = Token::unpack(seen);
     if (!token.held || token.holder != context_.self.slot + 1 || token.fence != fence) {
       turn_.giveBack();
       return {Status::evicted, 0};
     }
-    if (!lookAtRing()) {
-      turn_.giveBack();
-      return {Status::segmentCorrupt, 0};
-    }
+    const bool knowsRing = lookAtRing();
     bool wanting = false;
-    const std::uint32_t next = successor(wanting);
+    const std::uint32_t next = knowsRing ? successor(wanting) : context_.self.slot;
     wanting = wanting && fence < Token::kMaxFence;  // the number does not begin again
     const Token passed{wanting ? fence + 1 : fence, token.repair, wanting, next + 1};
     Word& tokenFrom = context_.segment.slot(next).tokenFrom;
@@ -136,6 +141,12 @@ TokenRing::Handover TokenRing::release(std::uint64_t fence) {
       tokenFrom.store(context_.self.slot + 1, std::memory_order_relaxed);
     }
     if (!word().compare_exchange_strong(seen, passed.pack(), std::memory_order_seq_cst)) continue;
+    if (!knowsRing) {
+      // The view is damaged: the token stays here in reserve, where whoever wants it finds it.
+      context_.ringAll();
+      turn_.giveBack();
+      return {Status::segmentCorrupt, 0};
+    }
     if (wanting) {
       context_.ring(next);
     } else {
@@ -147,12 +158,14 @@ TokenRing::Handover TokenRing::release(std::uint64_t fence) {
     turn_.giveBack();
     return {Status::ok, next};
   }
+  turn_.giveBack();
+  return {Status::segmentCorrupt, 0};
 }
 
-void TokenRing::onViewChange(const MemberContext& context, const ViewData& view) {
-  if (view.members.empty()) return;
+bool TokenRing::onViewChange(const MemberContext& context, const ViewData& view) {
+  if (view.members.empty()) return true;
   Word64& word = context.segment.control().token;
-  for (;;) {
+  for (int tries = 0; tries < kTries; ++tries) {
     std::uint64_t seen = word.load(std::memory_order_seq_cst);
     Token token = Token::unpack(seen);
     ++token.repair;
@@ -172,8 +185,9 @@ void TokenRing::onViewChange(const MemberContext& context, const ViewData& view)
       token.holder = (next == view.members.end() ? view.members.front() : *next).slot + 1;
       token.held = false;
     }
-    if (word.compare_exchange_strong(seen, token.pack(), std::memory_order_seq_cst)) return;
+    if (word.compare_exchange_strong(seen, token.pack(), std::memory_order_seq_cst)) return true;
   }
+  return false;
 }
 
 }  // namespace ronde::detail

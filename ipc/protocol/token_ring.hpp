@@ -45,8 +45,8 @@ class TokenRing {
 
   /// Clean-up after a view change: moves the token off a departed holder and bumps the repair number in any case:
   /// a member that has just chosen a departed successor must not succeed with that. Idempotent; any member may run
-  /// it.
-  static void onViewChange(const MemberContext& context, const ViewData& view);
+  /// it. False: it did not come to it, for garbage that is written all the time; to be tried again.
+  static bool onViewChange(const MemberContext& context, const ViewData& view);
 
  private:
   [[nodiscard]] Word64& word() const { return context_.segment.control().token; }

@@ -107,12 +107,11 @@ static_assert(sizeof(BarrierFailureEntry) == 88);
 
 inline constexpr int kBarrierFailures = 8;
 
-/// The barrier. Everything except `round` is read and written under `lock`.
-/// `round` is the commit: waiters spin on it without the lock. Before it advances past a failed round, the verdict
-/// of each participant is in `verdict`; a passed round writes none.
-/// What a death leaves: arrivals are one store each, and their number is counted anew by every arrival, so there
-/// is nothing to repair: a holder that dies before `round` advances leaves a round that the next visitor
-/// completes.
+/// The barrier. Everything except `round`, and one's own `verdict` once `round` has come, is read and written
+/// under `lock`. `round` is the commit: waiters spin on it without the lock. Before it advances past a failed
+/// round, the verdict of each participant is in `verdict`; a passed round writes none. What a death leaves:
+/// arrivals are one store each, and their number is counted anew by every arrival, so there is nothing to repair:
+/// a holder that dies before `round` advances leaves a round that the next visitor completes.
 struct alignas(kPair) BarrierState {
   SlotLock lock;
   std::uint32_t needed;     ///< N of the round, 0 before its first arrival

@@ -206,6 +206,10 @@ void Segment::releaseSlot(std::uint32_t slot) const {
 
 bool Segment::isSlotClaimed(std::uint32_t slot) const { return isFileLocked(file_->fd(), slotByte(slot)); }
 
+bool Segment::isSlotClaimedBy(std::uint32_t slot, std::uint32_t pid) const {
+  return holdsFileLock(pid, file_->fd(), slotByte(slot));
+}
+
 void Segment::reserveBlock(std::uint32_t slot) const { detail::reserveBlock(file_->fd(), geometry_, slot); }
 
 bool Segment::isNamed() const { return namesFile(path_, file_->fd()); }

@@ -6,11 +6,16 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 
 #include "ipc/failure.hpp"
@@ -207,6 +212,34 @@ bool isFileLocked(int fd, long byte) noexcept {
   request.l_len = 1;
   // An error tells nothing: say locked, so that nobody is declared dead by it.
   return fcntl(fd, F_OFD_GETLK, &request) != 0 || request.l_type != F_UNLCK;
+}
+
+bool holdsFileLock(std::uint32_t pid, int fd, long byte) noexcept try {
+  struct stat file {};
+  if (fstat(fd, &file) != 0) return false;
+  std::error_code error;
+  const std::filesystem::directory_iterator descriptors("/proc/" + std::to_string(pid) + "/fdinfo", error);
+  for (const auto& descriptor : error ? std::filesystem::directory_iterator() : descriptors) {
+    std::ifstream info(descriptor.path());
+    for (std::string line; std::getline(info, line);) {
+      std::array<char, 16> kind{};
+      unsigned major = 0;
+      unsigned minor = 0;
+      unsigned long inode = 0;
+      long first = 0;
+      long last = 0;
+      // lock:  1: OFDLCK ADVISORY  WRITE -1 00:1a:1234 16 16
+      const int fields = std::sscanf(line.c_str(), "lock: %*d: OFDLCK %*s %15s %*d %x:%x:%lu %ld %ld", kind.data(),
+                                     &major, &minor, &inode, &first, &last);
+      if (fields == 6 && std::string_view(kind.data()) == "WRITE" && makedev(major, minor) == file.st_dev &&
+          inode == file.st_ino && first == byte && last == byte) {
+        return true;
+      }
+    }
+  }
+  return false;
+} catch (const std::exception&) {  // no memory to make sure
+  return false;
 }
 
 bool unlinkIfNamed(int fd, const std::string& path) noexcept {

@@ -65,18 +65,29 @@ bool hasEnded(const ProcessIdentity& process) noexcept {
   return now.startTime != process.startTime || now.state == 'Z' || now.state == 'X';
 }
 
-bool killForSure(const ProcessIdentity& process) noexcept {
-  if (process.pid <= 1 || process.pidNamespace != ownNamespace() || process.pidNamespace == 0) return false;
-  if (process.pid == static_cast<std::uint32_t>(getpid())) return false;
+PinnedProcess::PinnedProcess(const ProcessIdentity& process) noexcept {
+  if (process.pid <= 1 || process.pidNamespace != ownNamespace() || process.pidNamespace == 0) return;
+  if (process.pid == static_cast<std::uint32_t>(getpid())) return;
 #ifdef SYS_pidfd_open
   // The descriptor pins the process; only then is the start time worth comparing.
   const int fd = static_cast<int>(syscall(SYS_pidfd_open, process.pid, 0));
-  if (fd < 0) return false;
+  if (fd < 0) return;
   const ProcStat now = readStat(process.pid);
-  const bool killed = now.found && now.startTime == process.startTime &&
-                      syscall(SYS_pidfd_send_signal, fd, SIGKILL, nullptr, 0) == 0;
-  close(fd);
-  return killed;
+  if (now.found && now.startTime == process.startTime) {
+    fd_ = fd;
+  } else {
+    close(fd);
+  }
+#endif
+}
+
+PinnedProcess::~PinnedProcess() {
+  if (fd_ >= 0) close(fd_);
+}
+
+bool PinnedProcess::killForSure() const noexcept {
+#ifdef SYS_pidfd_open
+  return fd_ >= 0 && syscall(SYS_pidfd_send_signal, fd_, SIGKILL, nullptr, 0) == 0;
 #else
   return false;
 #endif

@@ -18,8 +18,20 @@ struct ProcessIdentity {
 /// if it lives, or in another pid namespace.
 [[nodiscard]] bool hasEnded(const ProcessIdentity& process) noexcept;
 
-/// Kills the process (SIGKILL) if it is certainly that one and not this one. False if it was not allowed or not
-/// sure.
-bool killForSure(const ProcessIdentity& process) noexcept;
+/// A process whose pid cannot get another owner while this exists, so that more can be asked about it before it is
+/// killed.
+class PinnedProcess {
+ public:
+  explicit PinnedProcess(const ProcessIdentity& process) noexcept;
+  PinnedProcess(const PinnedProcess&) = delete;
+  PinnedProcess& operator=(const PinnedProcess&) = delete;
+  ~PinnedProcess();
+
+  /// SIGKILL, if it certainly is the process that was meant and not this one. False if not, or not allowed.
+  [[nodiscard]] bool killForSure() const noexcept;
+
+ private:
+  int fd_ = -1;  ///< -1: not that process
+};
 
 }  // namespace ronde::detail

@@ -46,11 +46,12 @@ inline bool holdsLock(LockResult result) {
 ///
 /// Who writes: anyone, by CAS from 0 to itself; the owner, to 0; a waiter, bit 31; and whoever the oracle tells
 /// that the owner is dead, by CAS on the exact value. There is no ABA: a member that is dead never locks again,
-/// and whoever gets its slot has another incarnation. What a death leaves: the owner's name, until somebody needs
-/// the lock, which may be long after the slot has its next owner (Liveness calls former incarnations dead).
-/// Nothing slow is done under it: no waiting, no user code, no log; on the mailboxes' locks also no system call
-/// and no allocation. Several threads of a process may use it: the word names the process, and unlocks come from
-/// the locking thread.
+/// and whoever gets its slot has another incarnation (the low 21 bits of it: a name that nobody needed for two
+/// million owners of the slot could be taken for its present one). What a death leaves: the owner's name, until
+/// somebody needs the lock, which may be long after the slot has its next owner (Liveness calls former
+/// incarnations dead). Nothing slow is done under it: no waiting, no user code, no log; on the mailboxes' locks
+/// also no system call and no allocation. Several threads of a process may use it: the word names the process, and
+/// unlocks come from the locking thread.
 class SlotLock {
  public:
   /// Waits for the lock until `deadline`, or until the oracle says that we may not wait. Asks the oracle about the

@@ -156,7 +156,10 @@ void Player::view(int size) {
     const View view = com_->view();
     std::size_t bytes = 0;
     for (const auto& member : view.members) bytes += member.name.view().size();
-    for (const auto& member : view.departed) bytes += member.name.view().size() + toString(member.reason).size();
+    for (const auto& member : view.departed) {
+      bytes += member.name.view().size();
+      if (toString(member.reason) == "unknown") findings_.broken("view", "a departure without a name");
+    }
     if (view.size() != size || bytes == 0) findings_.altered("view", std::to_string(view.size()) + " members");
     return Status::ok;
   });
@@ -255,7 +258,8 @@ void Player::look() {
     if (!inspector) return Status::empty;
     std::size_t bytes = inspector->view().members.size();
     for (const SlotReport& slot : inspector->slots()) {
-      bytes += slot.name.view().size() + toString(slot.state).size();
+      bytes += slot.name.view().size();
+      if (toString(slot.state) == "unknown") findings_.broken("inspecting", "a state without a name");
     }
     if (bytes == 0) findings_.altered("inspecting", "nothing to be seen");
     return Status::ok;

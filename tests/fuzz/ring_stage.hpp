@@ -21,7 +21,7 @@ class RingStage {
   /// Everything as it was at the beginning, also the private halves.
   void reset();
   /// A new private half, as after a restart of the owner.
-  void reopenInbox() { inbox_.emplace(segment(), member(0), oracle_); }
+  void reopenInbox() { inbox_.emplace(segment(), member(0), oracle_, testing::soon()); }
 
   [[nodiscard]] const detail::Segment& segment() const { return group_.segment(); }
   [[nodiscard]] Member member(std::uint32_t slot) const { return group_[slot].self; }

@@ -230,7 +230,7 @@ TEST_CASE("inbox: a mailbox whose lock a dead member left is taken over", "[mail
   BareMember& owner = group[0];
   REQUIRE(push(group[1], owner, 1, {}) == PushResult::pushed);
   group[1].dieHolding(owner.segment->mailbox(0).producers);
-  Inbox fresh(*owner.segment, owner.self, owner.liveness);
+  Inbox fresh(*owner.segment, owner.self, owner.liveness, soon());
   ByteSink sink;
   Taken taken;
   CHECK(fresh.take({}, sink, taken) == TakeStatus::nothing);

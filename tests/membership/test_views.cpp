@@ -1,6 +1,7 @@
 #include "ipc/membership/views.hpp"
 
 #include <cstring>
+#include <ronde/inspect.hpp>
 #include <thread>
 
 #include "tests/support/bare_group.hpp"
@@ -173,6 +174,18 @@ TEST_CASE("views: a reason for a departure that garbage left without a name is s
     segment->view(9).departed[0].reason = garbage;
     CHECK(views.current()->toPublic().departed[0].reason == Departure::died);
   }
+}
+
+// P6: the same of the inspector, whose purpose is to show damage: it has a name for it.
+TEST_CASE("views: the inspector calls a slot's state damaged that no member writes", "[membership]") {
+  const Options options = scratchOptions();
+  const auto segment = Segment::joinOrCreate(options, soon());
+  segment->slot(0).word = SlotWord{1, static_cast<Phase>(9), {}}.pack();
+  segment->slot(1).word = SlotWord{1, Phase::departed, {}}.pack();
+  const auto slots = GroupInspector::open(options.group)->slots();
+  REQUIRE(slots.size() == 2);
+  CHECK(slots[0].state == SlotState::damaged);
+  CHECK(slots[1].state == SlotState::departed);
 }
 
 // P6: a name without its end must not be read beyond its 32 bytes.

@@ -21,3 +21,30 @@ TEST_CASE("a verdict on a round that no member writes is damage, not a status (P
     CHECK(waiting.get().status == Status::segmentCorrupt);
   }
 }
+
+TEST_CASE("a verdict on a round that is still to come is damage, not a pass (P6)") {
+  const Watchdog watchdog;
+  Meeting meeting(2);
+  auto waiting = meeting.arriveAndSleep(1, 2);
+  detail::BarrierState& state = meeting.state();
+  state.verdict[1] = (state.round.load() + 2) << 8 | static_cast<std::uint64_t>(Status::timeout);
+  CHECK(meeting.arrive(0, 2).ok());
+  CHECK(waiting.get().status == Status::segmentCorrupt);
+}
+
+TEST_CASE("who finds its verdict damaged blames nobody (P6)") {
+  const Watchdog watchdog;
+  Meeting meeting(2);
+  auto waiting = meeting.arriveAndSleep(1, 2);
+  detail::BarrierState& state = meeting.state();
+  const std::uint64_t round = state.round.load() + 1;
+  state.verdict[1] = round << 8 | 65;  // timeout with one bit flipped
+  detail::BarrierFailureEntry& entry = state.failures[round % detail::kBarrierFailures];
+  entry.round = round;
+  entry.slots[0] = 1;
+  CHECK(meeting.arrive(0, 2).ok());
+  const Outcome outcome = waiting.get();
+  CHECK(outcome.status == Status::segmentCorrupt);
+  CHECK(outcome.failed.empty());
+  CHECK(outcome.missing.empty());
+}

@@ -156,7 +156,7 @@ TEST_CASE("fencing compares the start time: whoever has the pid now is spared", 
     const Stranger stranger(static_cast<pid_t>(identity->pid));
     if (stranger.pid() < 0) return skippedBecause("no process with a chosen pid");
     if (!detail::hasEnded(*identity)) return "the stranger counts as the victim";
-    if (detail::killForSure(*identity)) return "somebody was killed";
+    if (detail::PinnedProcess(*identity).killForSure()) return "somebody was killed";
     return stranger.lives() ? std::string() : "the stranger was killed";
   });
   if (!wasSkipped(report)) CHECK(report == "");

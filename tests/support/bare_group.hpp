@@ -43,7 +43,7 @@ class BareMember {
         context(*segment, self, liveness, options.waiting),
         roster(context.views),
         outbox(*segment, self.slot),
-        inbox(*segment, self, liveness) {}
+        inbox(*segment, self, liveness, soon()) {}
 
   detail::Admission admit(const detail::Deadline& deadline = soon()) {
     return registry.admit(context, name, deadline);

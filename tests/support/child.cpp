@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <fstream>
+#include <sstream>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -145,6 +147,16 @@ std::vector<std::string> reportsOf(std::vector<Child>& children) {
   std::vector<std::string> reports;
   for (Child& child : children) reports.push_back(child.report());
   return reports;
+}
+
+std::uint64_t startTimeOf(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string text;
+  std::getline(file, text);
+  std::istringstream rest(text.substr(text.rfind(')') + 1));
+  std::string field;
+  for (int number = 3; number <= 22; ++number) rest >> field;
+  return std::stoull(field);
 }
 
 }  // namespace ronde::testing

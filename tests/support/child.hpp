@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -55,5 +56,8 @@ void awaitOpen(std::vector<Child>& children, const Gate& gate);
 
 /// Their reports, in order.
 std::vector<std::string> reportsOf(std::vector<Child>& children);
+
+/// Field 22 of /proc/<pid>/stat, read in another way than the library does.
+std::uint64_t startTimeOf(pid_t pid);
 
 }  // namespace ronde::testing

@@ -4,8 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <fstream>
-#include <sstream>
 #include <string>
 
 #include "tests/support/catch.hpp"
@@ -16,17 +14,6 @@ using namespace ronde::detail;
 using namespace ronde::testing;
 
 namespace {
-
-/// The start time, read in another way than the library does.
-std::uint64_t startTimeOf(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string text;
-  std::getline(file, text);
-  std::istringstream rest(text.substr(text.rfind(')') + 1));
-  std::string field;
-  for (int number = 3; number <= 22; ++number) rest >> field;
-  return std::stoull(field);
-}
 
 ProcessIdentity identityOf(const Child& child) {
   return {static_cast<std::uint32_t>(child.pid()), ProcessIdentity::ofThisProcess().pidNamespace,
@@ -75,33 +62,33 @@ TEST_CASE("identity: nothing is known about other pid namespaces or about nobody
   elsewhere.pidNamespace += 1;
   elsewhere.startTime += 1;
   CHECK_FALSE(hasEnded(elsewhere));
-  CHECK_FALSE(killForSure(elsewhere));
+  CHECK_FALSE(PinnedProcess(elsewhere).killForSure());
   elsewhere.pidNamespace = 0;
   CHECK_FALSE(hasEnded(elsewhere));
-  CHECK_FALSE(killForSure(elsewhere));
+  CHECK_FALSE(PinnedProcess(elsewhere).killForSure());
   CHECK_FALSE(hasEnded({}));
-  CHECK_FALSE(killForSure({}));
+  CHECK_FALSE(PinnedProcess(ProcessIdentity{}).killForSure());
 }
 
 // Design §5: only the process that was meant is fenced.
 TEST_CASE("identity: killForSure spares itself and whoever has the pid now", "[sync]") {
   const Watchdog watchdog;
-  CHECK_FALSE(killForSure(ProcessIdentity::ofThisProcess()));
+  CHECK_FALSE(PinnedProcess(ProcessIdentity::ofThisProcess()).killForSure());
   ProcessIdentity init = ProcessIdentity::ofThisProcess();
   init.pid = 1;
   init.startTime = startTimeOf(1);
-  CHECK_FALSE(killForSure(init));
+  CHECK_FALSE(PinnedProcess(init).killForSure());
 
   Child child(stayUntilKilled);
   const ProcessIdentity identity = identityOf(child);
   ProcessIdentity former = identity;
   former.startTime -= 1;
-  CHECK_FALSE(killForSure(former));
+  CHECK_FALSE(PinnedProcess(former).killForSure());
   CHECK_FALSE(hasEnded(identity));
 
-  CHECK(killForSure(identity));
+  CHECK(PinnedProcess(identity).killForSure());
   CHECK(child.report() == "<signal 9>");
-  CHECK_FALSE(killForSure(identity));
+  CHECK_FALSE(PinnedProcess(identity).killForSure());
 }
 
 TEST_CASE("identity: a command name full of brackets and digits does not mislead", "[sync]") {
