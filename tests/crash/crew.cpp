@@ -192,8 +192,7 @@ class Crew {
     for (const Status status : peer_) {
       const bool isFine = status == Status::ok || (status == Status::peerFailed && peers != Peers::ok);
       require(isFine, "a survivor's part ended badly: " + text());
-      const bool isForRepairer = plan_.scenario.repairerTakesPart && plan_.mode == Mode::twice;
-      require(!victimOk || status == Status::ok || isForRepairer, "reported ok, but not to the others: " + text());
+      require(!victimOk || status == Status::ok, "reported ok, but not to the others: " + text());
     }
     require(peers != Peers::alike || peer_[0] == peer_[1], "participants' results differ: " + text());
   }

@@ -6,15 +6,15 @@
 
 namespace ronde::crash {
 
-/// Count, min, p50, p99 and max of `times`; zeros if there are none.
+/// Count, min, p50, p99 and max of `times`; null if there are none: no figure is not a good figure.
 inline nlohmann::json distribution(std::vector<double> times) {
-  const std::size_t count = times.size();
-  if (times.empty()) times.push_back(0);
+  if (times.empty()) return nullptr;
   std::sort(times.begin(), times.end());
   const auto at = [&](double share) {
     return times[std::min(times.size() - 1, static_cast<std::size_t>(share * static_cast<double>(times.size())))];
   };
-  return {{"count", count}, {"min", times.front()}, {"p50", at(0.5)}, {"p99", at(0.99)}, {"max", times.back()}};
+  return {
+      {"count", times.size()}, {"min", times.front()}, {"p50", at(0.5)}, {"p99", at(0.99)}, {"max", times.back()}};
 }
 
 }  // namespace ronde::crash

@@ -44,20 +44,19 @@ bool Look::isSettled() const {
   return true;
 }
 
-std::string Look::heldLock(bool onlyByLiving) const {
+std::string Look::heldLock() const {
   std::string held;
   const auto visit = [&](const std::string& name, const SlotLock& lock) {
     if (!isHeld(lock)) return;
     std::string holder = "nobody who is there: " + std::to_string(wordOf(lock));
-    bool lives = false;
     for (std::uint32_t slot = 0; slot < segment_->geometry().capacity; ++slot) {
       const SlotWord owner = wordOf(*segment_, slot);
       if (!lock.isHeldBy({slot, owner.incarnation})) continue;
-      lives = segment_->isSlotClaimed(slot);
       holder = "slot " + std::to_string(slot) + ", incarnation " + std::to_string(owner.incarnation) + ", phase " +
-               std::to_string(static_cast<int>(owner.phase)) + (lives ? ", which lives" : ", which is gone");
+               std::to_string(static_cast<int>(owner.phase)) +
+               (segment_->isSlotClaimed(slot) ? ", which lives" : ", which is gone");
     }
-    if (lives || !onlyByLiving) held += (held.empty() ? "" : "; ") + name + ", by " + holder;
+    held += (held.empty() ? "" : "; ") + name + ", by " + holder;
   };
   const detail::ControlState& control = segment_->control();
   visit("registry", control.registryLock);

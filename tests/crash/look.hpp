@@ -19,9 +19,8 @@ class Look {
   /// True once all that follows from departures is done: view, clean-up, deliveries.
   [[nodiscard]] bool isSettled() const;
   /// A lock that somebody holds, e.g. "mailbox 2", and who; empty if there is none.
-  [[nodiscard]] std::string heldLock() const { return heldLock(false); }
-  /// The same of those whose holder lives. A dead holder's name stays in a lock until the next one needs it.
-  [[nodiscard]] std::string lockHeldByLiving() const { return heldLock(true); }
+  /// A dead holder's name stays in the lock until the next one needs it.
+  [[nodiscard]] std::string heldLock() const;
   /// Slots in phase active.
   [[nodiscard]] int active() const;
   /// Slots that no newcomer could take: all but the free ones and those of joiners that died.
@@ -41,7 +40,6 @@ class Look {
 
  private:
   explicit Look(std::unique_ptr<detail::Segment> segment) : segment_(std::move(segment)) {}
-  [[nodiscard]] std::string heldLock(bool onlyByLiving) const;
   [[nodiscard]] std::optional<std::uint32_t> slotOf(const char* name) const;
   std::unique_ptr<detail::Segment> segment_;
 };

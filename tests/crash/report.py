@@ -69,6 +69,14 @@ def overdue_ms(rows):
     return max(each["worst_delay_ms"] - each["limit_ms"] for each in rows)
 
 
+def spread(times):
+    """Of a distribution in ms."""
+    if not times:
+        return "nothing was measured"
+    return (f"p50 {times['p50']:.2f} ms, p99 {times['p99']:.2f} ms, longest {times['max']:.2f} ms "
+            f"({times['count']})")
+
+
 def explorer_rows(programs, size):
     only = [part for name in QUICK_OPERATIONS for part in ("--op", name)] if size.quick else []
 
@@ -118,14 +126,10 @@ def detection_rows(programs, size):
     seen = programs.run("ronde-detection", "--members", 4, "--kills", size.pick(100, 1000),
                         "--large-kills", size.pick(3, 50), "--stops", size.pick(1, 5),
                         *(["--pause", 10, "--load-minutes", minutes] if minutes else []))
-
-    def text(part):
-        return f"p50 {part['p50']:.2f} ms, p99 {part['p99']:.2f} ms, longest {part['max']:.2f} ms ({part['count']})"
-
+    kill, large = seen["kill"], seen["kill_1GiB"]
     rows = [
-        row("kill to view at every survivor", "p99 <= 1 ms", text(seen["kill"]), seen["kill"]["p99"] <= 1),
-        row("the same, victim with 1 GiB touched", "p99 <= 1 ms", text(seen["kill_1GiB"]),
-            seen["kill_1GiB"]["p99"] <= 1),
+        row("kill to view at every survivor", "p99 <= 1 ms", spread(kill), kill and kill["p99"] <= 1),
+        row("the same, victim with 1 GiB touched", "p99 <= 1 ms", spread(large), large and large["p99"] <= 1),
         row("stop to view at every survivor", "2.0 to 2.6 s",
             f"{seen['stop']['min'] / 1000:.2f} to {seen['stop']['max'] / 1000:.2f} s",
             seen["stop"]["min"] >= 2000 and seen["stop"]["max"] <= 2600),
@@ -141,16 +145,14 @@ def detection_rows(programs, size):
 def creation_rows(programs, size):
     seen = programs.run("ronde-creation", "--races", size.pick(500, 10000))
     recovery = seen["recovery_ms"]
-    undisturbed = seen["undisturbed_ms"]
     return [
         row("racing creators, some killed", "the others meet in one segment, nothing is left",
-            f"{seen['races']} races, {seen['kills']} kills, {seen['killed_before_joining']} of them while creating or "
+            f"{seen['races']} races, {seen['kills']} kills, {seen['killed_while_joining']} of them while creating or "
             f"joining; violations: {seen['violation'] or 'none'}", not seen["violation"]),
         row("last kill to the last one's joining", "<= 10 ms",
-            f"p50 {recovery['p50']:.1f} ms, p99 {recovery['p99']:.1f} ms, longest {recovery['max']:.1f} ms; "
-            f"from the start to the last one's joining if nobody is killed: p50 {undisturbed['p50']:.1f} ms, "
-            f"p99 {undisturbed['p99']:.1f} ms, longest {undisturbed['max']:.1f} ms",
-            recovery["max"] <= 10),
+            f"{spread(recovery)}; from the start of all: {spread(seen['disturbed_ms'])}, and where nobody was "
+            f"killed: {spread(seen['undisturbed_ms'])}",
+            recovery and recovery["max"] <= 10),
     ]
 
 

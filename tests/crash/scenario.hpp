@@ -81,8 +81,6 @@ struct Scenario {
   std::function<Status(Actor& survivor)> peer{};
   bool peersFirst = false;
   Peers peers = Peers::free;
-  /// "w", too, is one whom the survivors' part waits for: if it dies, they fail although the victim's call was ok.
-  bool repairerTakesPart = false;
   Mail mail = Mail::none;
   /// Stepped through is not "v" but the service thread of "w", while it repairs what the death of "v" left.
   bool repair = false;

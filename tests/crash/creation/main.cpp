@@ -32,18 +32,19 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kContenders = 4;
 constexpr auto kPatience = 10s;
-/// One race in so many is without a kill, to tell what of a recovery is the joining itself.
+/// One race in so many is without a kill, the first ones, too: how long joining takes, so that kills fall into it.
 constexpr std::uint64_t kRacesPerUndisturbed = 5;
-/// Kills come at a random moment after the start: up to about as long as it takes all of them to join.
-constexpr std::int64_t kSpreadNs = 1'500'000;
+constexpr std::uint64_t kFirstUndisturbed = 5;
 
 std::int64_t nowNs() { return Clock::now().time_since_epoch().count(); }
 
 /// What the director and the contenders of one race share.
 struct Board {
+  std::atomic<std::uint32_t> ready;
   std::atomic<bool> go;
   std::atomic<bool> leave;
-  std::atomic<std::uint32_t> survivors;  ///< bit i: contender i is not killed; 0 until that is decided
+  std::atomic<std::uint32_t> survivors;              ///< bit i: contender i is not killed; 0 until that is decided
+  std::array<std::atomic<bool>, kContenders> began;  ///< is in the constructor, or was
   std::array<std::atomic<std::int64_t>, kContenders> joinedAt;
   std::array<std::atomic<bool>, kContenders> met;  ///< its view has all survivors and nobody else
 };
@@ -65,7 +66,9 @@ void contend(Board& board, const std::string& group, std::size_t self) {
   options.group = group;
   options.name = nameOf(self);
   options.registrationTimeout = kPatience;
+  ++board.ready;
   while (!board.go) sched_yield();
+  board.began[self] = true;
   ronde::Communicator me(options);
   board.joinedAt[self] = nowNs();
   while (board.survivors == 0) std::this_thread::sleep_for(20us);
@@ -83,9 +86,11 @@ void contend(Board& board, const std::string& group, std::size_t self) {
 struct Races {
   std::uint64_t count = 0;
   std::uint64_t kills = 0;
-  std::uint64_t killedBeforeJoining = 0;
-  std::vector<double> recoveries;  ///< ms from the last kill to the last survivor's joining, where that came later
-  std::vector<double> undisturbed;  ///< ms from the start to the last one's joining, where nobody was killed
+  std::uint64_t killedWhileJoining = 0;
+  // Milliseconds to the last survivor's joining,
+  std::vector<double> recoveries;   ///< from the last kill, where that came before
+  std::vector<double> disturbed;    ///< from the start, where one or two of the four were killed
+  std::vector<double> undisturbed;  ///< from the start, where nobody was
   std::string violation;
 };
 
@@ -96,8 +101,9 @@ class Director {
   void race(Races& races, bool isDisturbed) {
     const std::string group = "creation-" + std::to_string(getpid());
     board_->go = board_->leave = false;
-    board_->survivors = 0;
+    board_->ready = board_->survivors = 0;
     for (std::size_t i = 0; i < kContenders; ++i) {
+      board_->began[i] = false;
       board_->joinedAt[i] = 0;
       board_->met[i] = false;
     }
@@ -111,18 +117,19 @@ class Director {
     std::shuffle(order.begin(), order.end(), random_);
     const std::size_t kills = isDisturbed ? 1 + random_() % 2 : 0;
     std::uint32_t survivors = (1U << kContenders) - 1;
+    while (board_->ready < kContenders) std::this_thread::sleep_for(20us);
     const std::int64_t startedAt = nowNs();
     board_->go = true;
     std::int64_t lastKill = 0;
     for (std::size_t k = 0; k < kills; ++k) {
-      const auto pause = std::chrono::nanoseconds(random_() % kSpreadNs);
+      const auto pause = std::chrono::nanoseconds(random_() % static_cast<std::uint64_t>(spreadNs(races)) / kills);
       for (const auto until = Clock::now() + pause; Clock::now() < until;) sched_yield();
       const std::size_t victim = order[k];
       lastKill = nowNs();
       kill(pids[victim], SIGKILL);
       survivors &= ~(1U << victim);
       ++races.kills;
-      races.killedBeforeJoining += board_->joinedAt[victim] == 0 ? 1 : 0;
+      races.killedWhileJoining += board_->began[victim] && board_->joinedAt[victim] == 0 ? 1 : 0;
     }
     board_->survivors = survivors;
     std::int64_t lastJoined = 0;
@@ -138,11 +145,8 @@ class Director {
       }
       lastJoined = std::max<std::int64_t>(lastJoined, board_->joinedAt[i]);
     }
-    if (!isDisturbed) {
-      races.undisturbed.push_back(static_cast<double>(lastJoined - startedAt) / 1e6);
-    } else if (lastJoined > lastKill) {
-      races.recoveries.push_back(static_cast<double>(lastJoined - lastKill) / 1e6);
-    }
+    (isDisturbed ? races.disturbed : races.undisturbed).push_back(milliseconds(lastJoined - startedAt));
+    if (isDisturbed && lastJoined > lastKill) races.recoveries.push_back(milliseconds(lastJoined - lastKill));
     board_->leave = true;
     for (std::size_t i = 0; i < kContenders; ++i) {
       if ((survivors >> i & 1) == 0) continue;
@@ -157,6 +161,15 @@ class Director {
   }
 
  private:
+  static double milliseconds(std::int64_t ns) { return static_cast<double>(ns) / 1e6; }
+  /// Kills come at any moment between the start and when the last one has usually joined.
+  static double spreadNs(const Races& races) {
+    std::vector<double> times = races.undisturbed;
+    const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
+    std::nth_element(times.begin(), middle, times.end());
+    return 1e6 * *middle;
+  }
+
   std::mt19937_64 random_;
   Board* board_;
 };
@@ -176,13 +189,14 @@ int main(int argc, char** argv) {
   Races races;
   Director director(seed);
   for (std::uint64_t race = 0; races.count < wanted && races.violation.empty(); ++race) {
-    director.race(races, race % kRacesPerUndisturbed != 0);
+    director.race(races, race >= kFirstUndisturbed && race % kRacesPerUndisturbed != 0);
   }
   ronde::removeStaleSegments();  // after a violation
   const nlohmann::json report{{"races", races.count},
                               {"kills", races.kills},
-                              {"killed_before_joining", races.killedBeforeJoining},
+                              {"killed_while_joining", races.killedWhileJoining},
                               {"recovery_ms", ronde::crash::distribution(std::move(races.recoveries))},
+                              {"disturbed_ms", ronde::crash::distribution(std::move(races.disturbed))},
                               {"undisturbed_ms", ronde::crash::distribution(std::move(races.undisturbed))},
                               {"violation", races.violation},
                               {"seed", seed}};

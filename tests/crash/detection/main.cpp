@@ -56,21 +56,32 @@ void await(const char* what, Ready ready) {
   }
 }
 
-void pinTo(unsigned core) {
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  CPU_SET(core, &cores);
-  if (sched_setaffinity(0, sizeof(cores), &cores) != 0)
-    throw std::runtime_error("--apart needs the first two cores");
+/// The cores that this process may use.
+std::vector<int> permittedCores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::vector<int> cores;
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return cores;
+  for (int core = 0; core < CPU_SETSIZE; ++core) {
+    if (CPU_ISSET(core, &set)) cores.push_back(core);
+  }
+  return cores;
+}
+
+void pinTo(int core) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(core, &set);
+  if (sched_setaffinity(0, sizeof(set), &set) != 0) throw std::runtime_error("cannot bind a process to a core");
 }
 
 class Detection {
  public:
-  /// `apart`: the victim on the first core, the survivors on the second.
-  Detection(int members, std::size_t touchedMiB, bool apart = false)
+  /// `cores`: one for the victim and one for the survivors; empty: as it comes.
+  Detection(int members, std::size_t touchedMiB, std::vector<int> cores = {})
       : survivors_(static_cast<std::size_t>(members - 1)),
         touched_(touchedMiB << 20),
-        apart_(apart),
+        cores_(std::move(cores)),
         group_("detection-" + std::to_string(getpid())),
         board_(new (mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))
                    Board) {
@@ -128,7 +139,7 @@ class Detection {
   }
 
   void survive(std::size_t index) {
-    if (apart_) pinTo(1);
+    if (!cores_.empty()) pinTo(cores_[1]);
     ronde::Communicator me(options("s" + std::to_string(index), static_cast<int>(survivors_)));
     ronde::View view = me.view();
     ++board_->ready;
@@ -144,7 +155,7 @@ class Detection {
   }
 
   void beVictim() {
-    if (apart_) pinTo(0);
+    if (!cores_.empty()) pinTo(cores_[0]);
     ronde::Communicator me(options("victim", 1));
     std::vector<char> memory(touched_, 1);
     ++board_->ready;
@@ -153,7 +164,7 @@ class Detection {
 
   std::size_t survivors_;
   std::size_t touched_;
-  bool apart_;
+  std::vector<int> cores_;
   std::string group_;
   Board* board_;
   Processes processes_;
@@ -179,19 +190,20 @@ int main(int argc, char** argv) {
   app.add_option("--large-kills", largeKills, "of a victim that has touched 1 GiB")->capture_default_str();
   app.add_flag(
       "--apart", apart,
-      "kills: the victim on another core than the survivors, which then need not wait for the kernel to free "
-      "its memory");
+      "kills: the victim on another core than the survivors, so that the kernel does not free its memory where "
+      "they are to run");
   app.add_option("--stops", stops, "SIGSTOP, until the eviction; 2 s each")->capture_default_str();
   app.add_option("--pause", pauseSeconds, "stop the whole group for so many seconds");
   app.add_option("--load-minutes", loadMinutes, "four spinning processes per core for so long");
   app.add_option("--json", json, "writes the result to FILE")->type_name("FILE");
   CLI11_PARSE(app, argc, argv);
   try {
-    if (apart && std::thread::hardware_concurrency() < 2) throw std::runtime_error("--apart needs two cores");
+    const std::vector<int> cores = apart ? permittedCores() : std::vector<int>();
+    if (apart && cores.size() < 2) throw std::runtime_error("--apart needs two cores");
     nlohmann::json report;
-    if (kills > 0) report["kill"] = distribution(Detection(members, 0, apart).measure(SIGKILL, kills));
+    if (kills > 0) report["kill"] = distribution(Detection(members, 0, cores).measure(SIGKILL, kills));
     if (largeKills > 0) {
-      report["kill_1GiB"] = distribution(Detection(members, 1024, apart).measure(SIGKILL, largeKills));
+      report["kill_1GiB"] = distribution(Detection(members, 1024, cores).measure(SIGKILL, largeKills));
     }
     if (stops > 0) report["stop"] = distribution(Detection(members, 0).measure(SIGSTOP, stops));
     if (pauseSeconds > 0) {

@@ -225,9 +225,10 @@ class Director {
     ++result_.checkpoints;
     goTo(Phase::pause);
     await("a clean-up never came to its end", [](const Look& look) { return look.isSettled(); });
+    countLocksOfTheDead();
+    goTo(Phase::touch);
     std::string held;
-    await("a lock is held for good",
-          [&held](const Look& look) { return (held = look.lockHeldByLiving()).empty(); });
+    await("a lock is held for good", [&held](const Look& look) { return (held = look.heldLock()).empty(); });
     if (!held.empty()) std::fprintf(stderr, "soak: held: %s\n", held.c_str());
     await("mail is never taken", [this](const Look& look) {
       for (int i = 0; i < settings_.workers; ++i) {
@@ -238,6 +239,12 @@ class Director {
     goTo(Phase::report);
     if (!ledger_->isViolated) compareReports();
     goTo(Phase::work);
+  }
+
+  /// While all pause, the holder of a lock is most likely dead (or delivers what a dead one has broadcast).
+  void countLocksOfTheDead() {
+    const auto look = Look::at(group_);
+    if (look && !look->heldLock().empty()) ++result_.locksOfTheDead;
   }
 
   /// P5: what one got of a departed member's broadcasts, all got who were there.

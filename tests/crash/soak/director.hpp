@@ -27,6 +27,7 @@ struct SoakResult {
   std::uint64_t fenced = 0;  ///< stopped ones that the others killed, since they held a lock
   std::uint64_t evictions = 0;
   std::uint64_t checkpoints = 0;
+  std::uint64_t locksOfTheDead = 0;  ///< checkpoints at which a lock bore the name of one who is gone
   std::uint64_t views = 0;
   double rate = 0;       ///< messages per second from one anchor to the other after all faults, the best of 41
   double freshRate = 0;  ///< the same in a fresh group

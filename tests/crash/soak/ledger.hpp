@@ -19,6 +19,7 @@ inline constexpr int kAnchors = 2;
 enum class Phase : std::uint32_t {
   work,    ///< random operations
   pause,   ///< no new ones; what is under way ends
+  touch,   ///< anchor 0 takes every mailbox's and the cell's lock once, also from the dead
   report,  ///< take all mail, and write down what is known of the departed
   stream,  ///< anchor 0 sends to anchor 1 as fast as it can
   end,

@@ -29,6 +29,7 @@ nlohmann::json toJson(const SoakResult& result) {
           {"fenced", result.fenced},
           {"evictions", result.evictions},
           {"checkpoints", result.checkpoints},
+          {"locks_of_the_dead", result.locksOfTheDead},
           {"views", result.views},
           {"rate", result.rate},
           {"fresh_rate", result.freshRate},

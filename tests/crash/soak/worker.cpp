@@ -234,7 +234,9 @@ class Worker {
   void attend(Phase phase) {
     const bool isNew = ledger_.reached[static_cast<std::size_t>(number_)] != phase;
     if (me_.viewNumber() != view_.number) adopt(me_.view());
-    if (phase == Phase::stream && isNew && number_ < kAnchors) {
+    if (phase == Phase::touch && isNew && number_ == 0) {
+      touch();
+    } else if (phase == Phase::stream && isNew && number_ < kAnchors) {
       stream();
     } else {
       takeMail();
@@ -248,6 +250,11 @@ class Worker {
       report.view = view_.number;
     }
     std::this_thread::sleep_for(1ms);
+  }
+
+  void touch() {
+    for (int to = 0; to < view_.size(); ++to) sendTo(to, 64);
+    section();
   }
 
   void stream() {
