@@ -142,7 +142,12 @@ TEST_CASE("liveness: nobody is fenced who may not be", "[membership]") {
   const Member owner = group[1].self;
   oracle.noteSilent(owner);
   CHECK(oracle.ownerState(owner) == OwnerState::stopped);
-  const Child stranger(stayUntilKilled);
+  const Gate apart;
+  Child stranger([&]() -> std::string {
+    apart.open();  // it has closed what it inherited of the group, with our slot's file lock
+    stayUntilKilled();
+  });
+  stranger.awaitOpen(apart);
   group[1].table().pid = static_cast<std::uint32_t>(stranger.pid());
   group[1].table().startTime = startTimeOf(stranger.pid());  // as it may be: it counts in steps of 10 ms
   CHECK(oracle.ownerState(owner) == OwnerState::stopped);
