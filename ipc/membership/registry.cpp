@@ -138,7 +138,7 @@ Admission Registry::admit(const MemberContext& context, const ShortName& name, c
     ++arrived;
   }
   // Whoever is registered and lives is in the view, unless that is damaged.
-  if (!anyMemberLives) return arrived > 0 ? Admission::corrupt : Admission::groupDead;
+  if (!anyMemberLives) return arrivedCount(context.liveness) > 0 ? Admission::corrupt : Admission::groupDead;
 
   for (const Leaving& one : dead) {
     segment_.slot(one.member.slot).departedView.store(current->number == 0 ? 0 : current->number + 1);

@@ -113,6 +113,16 @@ TEST_CASE("a view without members does not cost a living group its name (P6, P7)
   static_cast<void>(members[1]->stop());
 }
 
+TEST_CASE("a newcomer takes a group whose view has lost its members for damaged, not for dead (P6, P7)") {
+  const Watchdog watchdog;
+  BareGroup group(2);
+  group.segment().view(1).members = 0;
+  CHECK(group.add().admit() == Admission::corrupt);
+  group[0].die();
+  group[1].die();
+  CHECK(group.add().admit() == Admission::groupDead);
+}
+
 TEST_CASE("a heartbeat that seems to be still to come has no age (P6)") {
   const ScratchGroup group;
   const Members members = foundGroup(group, 1);
