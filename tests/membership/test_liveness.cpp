@@ -150,6 +150,7 @@ TEST_CASE("liveness: nobody is fenced who may not be", "[membership]") {
   stranger.awaitOpen(apart);
   group[1].table().pid = static_cast<std::uint32_t>(stranger.pid());
   group[1].table().startTime = startTimeOf(stranger.pid());  // as it may be: it counts in steps of 10 ms
+  oracle.noteSilent(owner);
   CHECK(oracle.ownerState(owner) == OwnerState::stopped);
   CHECK_FALSE(oracle.fence(owner.slot, group[1].word()));
   CHECK(kill(stranger.pid(), 0) == 0);
