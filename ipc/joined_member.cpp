@@ -11,7 +11,7 @@ namespace ronde::detail {
 namespace {
 
 constexpr std::chrono::seconds kLeaveLimit{5};
-/// Who gives up joining may wait so long beyond its deadline; without the lock the others find it dead.
+/// At the end of its deadline a joiner may wait so long for a lock that somebody holds for a moment.
 constexpr std::chrono::milliseconds kGiveUpLimit{100};
 
 std::unique_ptr<Segment> enter(const Options& options, const Deadline& deadline) {
@@ -46,7 +46,8 @@ JoinedMember::JoinedMember(const Options& options, const Deadline& deadline)
       context(*segment_, self_, liveness_, options.waiting),
       roster(context.views),
       outbox(*segment_, self_.slot),
-      inbox(*segment_, self_, liveness_, deadline),
+      inbox(*segment_, self_, liveness_,
+            Deadline::in(std::max<std::chrono::nanoseconds>(deadline.remaining(), kGiveUpLimit))),
       messaging(context, roster, outbox, inbox),
       rendezvous(context, roster, outbox, messaging),
       barrier(context, roster),

@@ -154,16 +154,15 @@ void ServiceThread::judgeSilence() {
 }
 
 void ServiceThread::reportViews() {
-  std::uint64_t number = context_.views.number();
+  const std::uint64_t number = context_.views.number();
   const std::uint64_t reported = reportedView_.load(std::memory_order_seq_cst);
   if (number <= reported) return;
   // Garbage in the number must neither be reported nor keep the views to come from being.
   const auto view = context_.views.current();
   damagedView_ = view && view->number > reported ? 0 : number;
   if (damagedView_ != 0) return;
-  number = view->number;
-  if (callbacks_.viewChanged) callbacks_.viewChanged(reported, number);
-  reportedView_.store(number, std::memory_order_seq_cst);
+  if (callbacks_.viewChanged) callbacks_.viewChanged(reported, view->number);
+  reportedView_.store(view->number, std::memory_order_seq_cst);
 }
 
 void ServiceThread::sleepUntil(Clock::time_point wakeAt) {

@@ -48,8 +48,9 @@ Inbox::Inbox(const Segment& segment, Member self, OwnerOracle& oracle, const Dea
       assemblies_(segment.geometry().capacity),
       lastBroadcast_(segment.geometry().capacity) {
   if (!discardAll(deadline)) {
-    throw Error(Errc::registrationTimeout, "a stopped process holds the lock of the mailbox in slot " +
-                                               std::to_string(self.slot) + "; continue or end it");
+    throw Error(Errc::registrationTimeout, "the lock of the mailbox in slot " + std::to_string(self.slot) +
+                                               " was not to be had in time; if a stopped process holds it, "
+                                               "continue or end that");
   }
 }
 

@@ -42,14 +42,17 @@ bool Liveness::isSilentNow(Member member) const noexcept {
 
 bool Liveness::fence(std::uint32_t slot, SlotWord judged) const {
   if (isDead(slot, true)) return true;
-  if (!isSilentNow({slot, judged.incarnation})) return false;
   const SlotTableState& table = segment_.slot(slot);
   const ProcessIdentity identity = identityOf(table);
   // A newcomer changes the word before it writes who it is, so this is the identity of the one that was judged.
-  if (table.word.load(std::memory_order_seq_cst) != judged.pack()) return false;
-  // What the table says may be damaged; whose file lock it is, the kernel knows.
+  const auto isStillJudged = [&] {
+    return table.word.load(std::memory_order_seq_cst) == judged.pack() && isSilentNow({slot, judged.incarnation});
+  };
+  if (!isStillJudged()) return false;
   const PinnedProcess process(identity);
-  if (!segment_.isSlotClaimedBy(slot, identity.pid) || !process.killForSure()) return false;
+  // What the table says may be damaged; whose file lock it is, the kernel knows. Asking takes a while.
+  if (segment_.isSlotOfAnother(slot, identity.pid) || !isStillJudged()) return false;
+  if (!process.killForSure()) return false;
   log::warn("killed pid {} in slot {}: it was silent and held a lock", identity.pid, slot);
   const Deadline deadline = Deadline::in(kFenceLimit);
   while (!isDead(slot, true)) {

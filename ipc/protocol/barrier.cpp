@@ -12,6 +12,8 @@ namespace {
 using Slots = std::bitset<kMaxMembers>;
 
 constexpr std::chrono::milliseconds kGiveUpLimit{100};
+/// Beyond its deadline a call looks at a changed view so often, since it may be the one that completes the round.
+constexpr int kLooks = 8;
 /// A verdict holds the round's number beside the reason.
 constexpr std::uint64_t kRoundLimit = std::uint64_t{1} << 56;
 
@@ -161,6 +163,7 @@ Outcome Barrier::synchronize(std::uint32_t n, const Deadline& deadline) {
   if (!outcome.ok()) return outcome;
   const TurnGuard guard(turn_);
   const Word64& finished = context_.segment.control().barrier.round;
+  int looks = 0;
   for (;;) {
     if (!view_ || view_->number != context_.views.number()) view_ = roster_.current();
     if (!view_) {
@@ -182,7 +185,7 @@ Outcome Barrier::synchronize(std::uint32_t n, const Deadline& deadline) {
     if (outcome.status == Status::stopped || outcome.status == Status::evicted) return outcome;
     if (arrival.status == Status::staleView) {  // that was a round of others
       if (outcome.status == Status::timeout) return outcome;
-      if (deadline.passed()) {  // views or rounds that seem to change all the time
+      if (++looks >= kLooks && deadline.passed()) {  // views or rounds that seem to change all the time
         outcome.status = Status::timeout;
         return outcome;
       }

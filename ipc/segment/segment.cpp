@@ -206,8 +206,8 @@ void Segment::releaseSlot(std::uint32_t slot) const {
 
 bool Segment::isSlotClaimed(std::uint32_t slot) const { return isFileLocked(file_->fd(), slotByte(slot)); }
 
-bool Segment::isSlotClaimedBy(std::uint32_t slot, std::uint32_t pid) const {
-  return holdsFileLock(pid, file_->fd(), slotByte(slot));
+bool Segment::isSlotOfAnother(std::uint32_t slot, std::uint32_t pid) const {
+  return lacksFileLock(pid, file_->fd(), slotByte(slot));
 }
 
 void Segment::reserveBlock(std::uint32_t slot) const { detail::reserveBlock(file_->fd(), geometry_, slot); }

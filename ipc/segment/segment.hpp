@@ -71,8 +71,8 @@ class Segment {
   void releaseSlot(std::uint32_t slot) const;
   /// True if some other member's process (or communicator) holds the slot's file lock.
   [[nodiscard]] bool isSlotClaimed(std::uint32_t slot) const;
-  /// True if it is certain that the process `pid` does.
-  [[nodiscard]] bool isSlotClaimedBy(std::uint32_t slot, std::uint32_t pid) const;
+  /// True if it is certain that the process `pid` does not hold it.
+  [[nodiscard]] bool isSlotOfAnother(std::uint32_t slot, std::uint32_t pid) const;
   /// @throws Error(noSpace).
   void reserveBlock(std::uint32_t slot) const;
 

@@ -214,13 +214,14 @@ bool isFileLocked(int fd, long byte) noexcept {
   return fcntl(fd, F_OFD_GETLK, &request) != 0 || request.l_type != F_UNLCK;
 }
 
-bool holdsFileLock(std::uint32_t pid, int fd, long byte) noexcept try {
+bool lacksFileLock(std::uint32_t pid, int fd, long byte) noexcept try {
   struct stat file {};
   if (fstat(fd, &file) != 0) return false;
-  std::error_code error;
-  const std::filesystem::directory_iterator descriptors("/proc/" + std::to_string(pid) + "/fdinfo", error);
-  for (const auto& descriptor : error ? std::filesystem::directory_iterator() : descriptors) {
+  bool sawAny = false;
+  for (const auto& descriptor : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fdinfo")) {
     std::ifstream info(descriptor.path());
+    if (!info) return false;
+    sawAny = true;
     for (std::string line; std::getline(info, line);) {
       std::array<char, 16> kind{};
       unsigned major = 0;
@@ -233,12 +234,12 @@ bool holdsFileLock(std::uint32_t pid, int fd, long byte) noexcept try {
                                      &major, &minor, &inode, &first, &last);
       if (fields == 6 && std::string_view(kind.data()) == "WRITE" && makedev(major, minor) == file.st_dev &&
           inode == file.st_ino && first == byte && last == byte) {
-        return true;
+        return false;
       }
     }
   }
-  return false;
-} catch (const std::exception&) {  // no memory to make sure
+  return sawAny;
+} catch (const std::exception&) {  // not to be read, or no memory
   return false;
 }
 

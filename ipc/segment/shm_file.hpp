@@ -57,9 +57,10 @@ enum class FileLock : short { none, shared, exclusive };
 [[nodiscard]] bool setFileLock(int fd, long byte, FileLock kind) noexcept;
 /// True if another description holds any lock on the byte.
 [[nodiscard]] bool isFileLocked(int fd, long byte) noexcept;
-/// True if the process `pid` (in our pid namespace) has opened the file and holds the exclusive lock on the byte
-/// through that, as /proc/<pid>/fdinfo says. False also if that may not be read.
-[[nodiscard]] bool holdsFileLock(std::uint32_t pid, int fd, long byte) noexcept;
+/// True if it is certain that none of the descriptors of the process `pid` (in our pid namespace) holds the
+/// exclusive lock on the byte, as /proc/<pid>/fdinfo says. False also if that cannot be read: of a process that is
+/// not dumpable, or whose first thread has ended.
+[[nodiscard]] bool lacksFileLock(std::uint32_t pid, int fd, long byte) noexcept;
 
 inline constexpr long kMembersByte = 0;
 inline constexpr long kNameByte = 1;

@@ -3,7 +3,10 @@
 // left the token with one who no longer knew of it, or were undefined behaviour. Remedies: limits where a number
 // is read, headers that are read once and checked, and a second witness before a name is removed.
 
+#include <sched.h>
+
 #include <algorithm>
+#include <future>
 #include <ronde/inspect.hpp>
 
 #include "ipc/protocol/token_ring.hpp"
@@ -118,9 +121,22 @@ TEST_CASE("a newcomer takes a group whose view has lost its members for damaged,
   BareGroup group(2);
   group.segment().view(1).members = 0;
   CHECK(group.add().admit() == Admission::corrupt);
-  group[0].die();
-  group[1].die();
-  CHECK(group.add().admit() == Admission::groupDead);
+}
+
+// Where the kernel takes no robust futexes, the file lock is the only sign of a death, and it may come after the
+// newcomer has looked.
+TEST_CASE("a newcomer finds those dead who die while it waits for the registry (P7)") {
+  const Watchdog watchdog;
+  BareGroup group(2);
+  BareMember& newcomer = group.add();
+  SlotLock& registry = group.segment().control().registryLock;
+  REQUIRE(holdsLock(registry.lock(group[0].self, group[0].liveness, soon())));
+  group.segment().view(1).members = 0;
+  auto admission = std::async(std::launch::async, [&] { return newcomer.admit(); });
+  while ((reinterpret_cast<const Word&>(registry).load() >> 31) == 0) sched_yield();  // it sleeps there
+  group[1].segment->releaseSlot(group[1].self.slot);
+  group[0].segment->releaseSlot(group[0].self.slot);  // the lock is the newcomer's by that
+  CHECK(admission.get() == Admission::groupDead);
 }
 
 TEST_CASE("a heartbeat that seems to be still to come has no age (P6)") {

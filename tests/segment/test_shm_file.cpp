@@ -347,3 +347,30 @@ TEST_CASE("segment file: locks belong to the description and not to the process"
   CHECK_FALSE(isFileLocked(first.fd(), byte));
   CHECK(isFileLocked(-1, byte));  // an error declares nobody dead
 }
+
+// A process is spared only if it is certain that it is not the one with the slot's lock: where its descriptors
+// cannot be read, as those of a process whose first thread has ended, other evidence must do.
+TEST_CASE("segment file: a process certainly lacks a lock only if its descriptors say so", "[segment]") {
+  const Watchdog watchdog;
+  const Options options = scratchOptions();
+  const ScratchFile file(pathOf(options), createSegmentFile(options, false).release());
+  const Gate apart;
+  Child stranger([&]() -> std::string {
+    close(file.fd());
+    apart.open();
+    stayUntilKilled();
+  });
+  stranger.awaitOpen(apart);
+  const auto own = static_cast<std::uint32_t>(getpid());
+  REQUIRE(setFileLock(file.fd(), slotByte(3), FileLock::exclusive));
+  CHECK_FALSE(lacksFileLock(own, file.fd(), slotByte(3)));
+  CHECK(lacksFileLock(own, file.fd(), slotByte(2)));
+  CHECK(lacksFileLock(static_cast<std::uint32_t>(stranger.pid()), file.fd(), slotByte(3)));
+  REQUIRE(setFileLock(file.fd(), slotByte(3), FileLock::shared));
+  CHECK(lacksFileLock(own, file.fd(), slotByte(3)));
+
+  const Child zombie([] { return std::string(); });
+  zombie.awaitEnd();
+  CHECK_FALSE(lacksFileLock(static_cast<std::uint32_t>(zombie.pid()), file.fd(), slotByte(3)));
+  CHECK_FALSE(lacksFileLock(own, -1, slotByte(3)));
+}
