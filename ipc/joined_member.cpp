@@ -11,8 +11,12 @@ namespace ronde::detail {
 namespace {
 
 constexpr std::chrono::seconds kLeaveLimit{5};
-/// At the end of its deadline a joiner may wait so long for a lock that somebody holds for a moment.
 constexpr std::chrono::milliseconds kGiveUpLimit{100};
+
+/// At the end of its deadline a joiner still waits a little for a lock that somebody holds for a moment.
+Deadline forALock(const Deadline& deadline) {
+  return Deadline::in(std::max<std::chrono::nanoseconds>(deadline.remaining(), kGiveUpLimit));
+}
 
 std::unique_ptr<Segment> enter(const Options& options, const Deadline& deadline) {
   auto segment = Segment::joinOrCreate(options, deadline);
@@ -46,8 +50,7 @@ JoinedMember::JoinedMember(const Options& options, const Deadline& deadline)
       context(*segment_, self_, liveness_, options.waiting),
       roster(context.views),
       outbox(*segment_, self_.slot),
-      inbox(*segment_, self_, liveness_,
-            Deadline::in(std::max<std::chrono::nanoseconds>(deadline.remaining(), kGiveUpLimit))),
+      inbox(*segment_, self_, liveness_, forALock(deadline)),
       messaging(context, roster, outbox, inbox),
       rendezvous(context, roster, outbox, messaging),
       barrier(context, roster),
@@ -82,7 +85,7 @@ void JoinedMember::joinView(const Deadline& deadline) {
     service_.reset();
     registry.abandon(self_);
   };
-  switch (registry.admit(context, name_, deadline)) {
+  switch (registry.admit(context, name_, forALock(deadline))) {
     case Admission::admitted: break;
     case Admission::waiting: awaitCohort(deadline); break;
     case Admission::nameTaken:
@@ -97,8 +100,8 @@ void JoinedMember::joinView(const Deadline& deadline) {
       abandon();
       throw Error(Errc::registrationTimeout,
                   "group '" + options_.group +
-                      "': the registry's lock was not to be had in time; a stopped process "
-                      "holds it: continue or end it");
+                      "': the registry's lock was not to be had in time; if a stopped process "
+                      "holds it, continue or end that");
     case Admission::corrupt:
       abandon();
       throw Error(Errc::corruptSegment, "group '" + options_.group +

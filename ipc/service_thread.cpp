@@ -135,16 +135,14 @@ void ServiceThread::judgeSilence() {
   }
   const auto verdict = judge_.observe(Clock::now(), hearts);
   for (const Member& member : verdict.beating) context_.liveness.noteBeating(member);
-  for (const Member& member : verdict.silent) context_.liveness.noteSilent(member);
-  if (!verdict.beating.empty() && callbacks_.heartbeats) callbacks_.heartbeats(verdict.beating);
-  if (verdict.silent.empty() || context_.segment.silencePolicy() != SilencePolicy::evict) return;
-  if (!context_.isActive(context_.self)) return;
-
   std::vector<Leaving> silent;
   for (const auto& [member, beats, departed] : hearts) {
     const bool isSilent = std::find(verdict.silent.begin(), verdict.silent.end(), member) != verdict.silent.end();
+    if (isSilent) context_.liveness.noteSilent(member, beats);
     if (isSilent && !departed) silent.push_back({member, Departure::silent, beats});
   }
+  if (!verdict.beating.empty() && callbacks_.heartbeats) callbacks_.heartbeats(verdict.beating);
+  if (context_.segment.silencePolicy() != SilencePolicy::evict || !context_.isActive(context_.self)) return;
   if (!silent.empty() && registry_.remove(context_, silent, Deadline::in(kLockLimit))) {
     for (const Leaving& one : silent) {
       if (!context_.isActive(one.member)) log::warn("slot {} was silent and is evicted", one.member.slot);

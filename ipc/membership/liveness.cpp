@@ -28,7 +28,8 @@ bool Liveness::isDead(std::uint32_t slot, bool thorough) const {
 
 bool Liveness::isDeserted(std::uint32_t slot) const { return slot != ownSlot_ && !segment_.isSlotClaimed(slot); }
 
-void Liveness::noteSilent(Member member) noexcept {
+void Liveness::noteSilent(Member member, std::uint64_t beats) noexcept {
+  silentAtBeat_[member.slot].store(beats, std::memory_order_relaxed);
   silent_[member.slot].store((std::uint64_t{member.incarnation} << 32) | milliseconds(),
                              std::memory_order_relaxed);
 }
@@ -37,21 +38,26 @@ bool Liveness::isSilentNow(Member member) const noexcept {
   const std::uint64_t note = silent_[member.slot].load(std::memory_order_relaxed);
   if (note == 0 || (note >> 32) != member.incarnation) return false;
   const auto age = std::chrono::milliseconds(milliseconds() - static_cast<std::uint32_t>(note));
-  return age <= 2 * segment_.heartbeatInterval();
+  return age <= 2 * segment_.heartbeatInterval() && !hasBeatenSince(member.slot);
+}
+
+bool Liveness::hasBeatenSince(std::uint32_t slot) const noexcept {
+  return segment_.slot(slot).beats.load(std::memory_order_acquire) !=
+         silentAtBeat_[slot].load(std::memory_order_relaxed);
 }
 
 bool Liveness::fence(std::uint32_t slot, SlotWord judged) const {
   if (isDead(slot, true)) return true;
+  if (!isSilentNow({slot, judged.incarnation})) return false;
   const SlotTableState& table = segment_.slot(slot);
   const ProcessIdentity identity = identityOf(table);
   // A newcomer changes the word before it writes who it is, so this is the identity of the one that was judged.
-  const auto isStillJudged = [&] {
-    return table.word.load(std::memory_order_seq_cst) == judged.pack() && isSilentNow({slot, judged.incarnation});
-  };
-  if (!isStillJudged()) return false;
+  if (table.word.load(std::memory_order_seq_cst) != judged.pack()) return false;
   const PinnedProcess process(identity);
-  // What the table says may be damaged; whose file lock it is, the kernel knows. Asking takes a while.
-  if (segment_.isSlotOfAnother(slot, identity.pid) || !isStillJudged()) return false;
+  // What the table says may be damaged; whose file lock it is, the kernel knows.
+  if (segment_.isSlotOfAnother(slot, identity.pid)) return false;
+  // Asking took a while. The note may be old by now, since who renews it may be waiting for us; the heart is not.
+  if (table.word.load(std::memory_order_seq_cst) != judged.pack() || hasBeatenSince(slot)) return false;
   if (!process.killForSure()) return false;
   log::warn("killed pid {} in slot {}: it was silent and held a lock", identity.pid, slot);
   const Deadline deadline = Deadline::in(kFenceLimit);

@@ -23,9 +23,9 @@ class Liveness : public OwnerOracle {
   /// True if no process stands behind the slot any more, whatever its phase.
   [[nodiscard]] bool isDeserted(std::uint32_t slot) const;
 
-  /// The service thread's judgement of a member that gives no heartbeat. To be renewed at each beat: it soon
-  /// ceases to count as evidence.
-  void noteSilent(Member member) noexcept;
+  /// The service thread's judgement of a member whose heart stands at `beats`. To be renewed at each beat of our
+  /// own: it soon ceases to count as evidence, and at once when that heart goes on.
+  void noteSilent(Member member, std::uint64_t beats) noexcept;
   void noteBeating(Member member) noexcept { silent_[member.slot].store(0, std::memory_order_relaxed); }
 
   /// Kills the member whose slot word was `judged`, if there is fresh evidence of its silence, so that what it
@@ -41,11 +41,13 @@ class Liveness : public OwnerOracle {
 
  private:
   [[nodiscard]] bool isSilentNow(Member member) const noexcept;
+  [[nodiscard]] bool hasBeatenSince(std::uint32_t slot) const noexcept;
 
   const Segment& segment_;
   std::uint32_t ownSlot_;
   std::atomic<bool> mayWait_{true};
   std::array<Word64, kMaxMembers> silent_{};  ///< incarnation << 32 | when, in ms; 0 = not silent
+  std::array<Word64, kMaxMembers> silentAtBeat_{};
 };
 
 [[nodiscard]] ProcessIdentity identityOf(const SlotTableState& slot);

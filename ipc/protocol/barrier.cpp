@@ -14,6 +14,8 @@ using Slots = std::bitset<kMaxMembers>;
 constexpr std::chrono::milliseconds kGiveUpLimit{100};
 /// Beyond its deadline a call looks at a changed view so often, since it may be the one that completes the round.
 constexpr int kLooks = 8;
+/// Instead of a round to wait for: it has always ended.
+constexpr std::uint64_t kLookAgain = 0;
 /// A verdict holds the round's number beside the reason.
 constexpr std::uint64_t kRoundLimit = std::uint64_t{1} << 56;
 
@@ -183,9 +185,10 @@ Outcome Barrier::synchronize(std::uint32_t n, const Deadline& deadline) {
     outcome.status =
         context_.wait(deadline, [&] { return finished.load(std::memory_order_seq_cst) >= arrival.round; });
     if (outcome.status == Status::stopped || outcome.status == Status::evicted) return outcome;
-    if (arrival.status == Status::staleView) {  // that was a round of others
+    if (arrival.status == Status::staleView) {
       if (outcome.status == Status::timeout) return outcome;
-      if (++looks >= kLooks && deadline.passed()) {  // views or rounds that seem to change all the time
+      const bool wasRoundOfOthers = arrival.round != kLookAgain;  // then no other one is begun beyond the deadline
+      if (deadline.passed() && (wasRoundOfOthers || ++looks >= kLooks)) {
         outcome.status = Status::timeout;
         return outcome;
       }
@@ -206,7 +209,7 @@ Barrier::Arrival Barrier::arrive(std::uint32_t n, const ViewData& view, const De
   const auto size = static_cast<std::uint32_t>(view.members.size());
   const std::uint64_t viewNow = context_.views.number();
   // The view may have moved on since the caller looked: look again.
-  if (viewNow != view.number) return {Status::staleView, open.round() - 1};
+  if (viewNow != view.number) return {Status::staleView, kLookAgain};
   // A round that a departure ended must not wait for the clean-up to say so: we may be of the next one.
   const std::uint32_t before = open.settleDepartures(view);
   const std::uint64_t round = open.round();

@@ -27,7 +27,7 @@ class Barrier {
 
  private:
   /// ok: arrived, `round` is the number to wait for. staleView: not a member of the round in progress, wait for
-  /// its end. mismatch: failed the round. peerFailed: N cannot be reached; not arrived.
+  /// its end; or the view has changed. mismatch: failed the round. peerFailed: N cannot be reached; not arrived.
   struct Arrival {
     Status status = Status::ok;
     std::uint64_t round = 0;

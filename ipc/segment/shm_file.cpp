@@ -220,7 +220,10 @@ bool lacksFileLock(std::uint32_t pid, int fd, long byte) noexcept try {
   bool sawAny = false;
   for (const auto& descriptor : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fdinfo")) {
     std::ifstream info(descriptor.path());
-    if (!info) return false;
+    if (!info) {
+      if (!std::filesystem::exists(descriptor.path())) continue;  // closed meanwhile
+      return false;
+    }
     sawAny = true;
     for (std::string line; std::getline(info, line);) {
       std::array<char, 16> kind{};
@@ -237,6 +240,7 @@ bool lacksFileLock(std::uint32_t pid, int fd, long byte) noexcept try {
         return false;
       }
     }
+    if (info.bad()) return false;
   }
   return sawAny;
 } catch (const std::exception&) {  // not to be read, or no memory

@@ -1,9 +1,11 @@
 #include "ipc/membership/liveness.hpp"
 
 #include <linux/futex.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <csignal>
+#include <thread>
 
 #include "tests/support/bare_group.hpp"
 #include "tests/support/catch.hpp"
@@ -77,17 +79,20 @@ TEST_CASE("liveness: the state of a lock owner follows from its slot and its sig
     }
   }
   SECTION("a silent member") {
-    oracle.noteSilent(owner);
+    group[0].noteSilent(owner);
     CHECK(oracle.ownerState(owner) == OwnerState::stopped);
     oracle.noteBeating(owner);
     CHECK(oracle.ownerState(owner) == OwnerState::alive);
-    oracle.noteSilent({owner.slot, owner.incarnation + 1});  // somebody else was silent there
+    group[0].noteSilent({owner.slot, owner.incarnation + 1});  // somebody else was silent there
+    CHECK(oracle.ownerState(owner) == OwnerState::alive);
+    group[0].noteSilent(owner);
+    other.table().beats.fetch_add(1);  // it runs again
     CHECK(oracle.ownerState(owner) == OwnerState::alive);
   }
   SECTION("an evicted member") {
     other.setPhase(Phase::departed, Departure::silent);
     CHECK(oracle.ownerState(owner) == OwnerState::alive);  // it may be running again and about to unlock
-    oracle.noteSilent(owner);
+    group[0].noteSilent(owner);
     CHECK(oracle.ownerState(owner) == OwnerState::stopped);
   }
   SECTION("the lock word has fewer bits of the incarnation than the slot word") {
@@ -99,10 +104,52 @@ TEST_CASE("liveness: the state of a lock owner follows from its slot and its sig
 }
 
 // Design §5: a silent owner is fenced before its lock is taken over, and only if the group's policy is to evict.
+// Also one whose first thread has ended, so that its descriptors cannot be read.
 TEST_CASE("liveness: a silent owner of a lock is killed if and only if the policy is to evict", "[membership]") {
   const Watchdog watchdog;
   Options options = scratchOptions(2);
   options.onSilent = GENERATE(SilencePolicy::evict, SilencePolicy::wait);
+  const bool firstThreadEnds = GENERATE(false, true);
+  const Gate go;
+  const Gate joined;
+  const Shared<Member> owner;
+  Child child([&]() -> std::string {
+    std::thread member([&] {
+      go.pass();
+      BareMember bare(options, "child");
+      if (bare.admit() != Admission::waiting) return;
+      *owner = bare.self;
+      joined.open();
+      stayUntilKilled();
+    });
+    if (firstThreadEnds) syscall(SYS_exit, 0);  // of this thread alone
+    member.join();
+    return "not admitted";
+  });
+  BareMember observer(options, "observer");
+  go.open();
+  child.awaitOpen(joined);
+  CHECK(observer.liveness.ownerState(*owner) == OwnerState::alive);
+  observer.noteSilent(*owner);
+  if (options.onSilent == SilencePolicy::wait) {
+    CHECK(observer.liveness.ownerState(*owner) == OwnerState::stopped);
+    CHECK(observer.segment->isSlotClaimed(owner->slot));  // it lives
+    return;
+  }
+  // The kill is certain, its end may take longer than one question waits.
+  OwnerState state = OwnerState::stopped;
+  while (state == OwnerState::stopped) {
+    observer.noteSilent(*owner);  // evidence that is renewed
+    state = observer.liveness.ownerState(*owner);
+  }
+  CHECK(state == OwnerState::dead);
+  CHECK(child.report() == "<signal 9>");
+}
+
+// It was silent and goes on: until the next judgement it may hold a lock for a moment, and will release it.
+TEST_CASE("liveness: nobody is killed whose heart has gone on", "[membership]") {
+  const Watchdog watchdog;
+  const Options options = scratchOptions(2);
   const Gate go;
   const Gate joined;
   const Shared<Member> owner;
@@ -117,21 +164,12 @@ TEST_CASE("liveness: a silent owner of a lock is killed if and only if the polic
   BareMember observer(options, "observer");
   go.open();
   child.awaitOpen(joined);
+  SlotTableState& table = observer.segment->slot(owner->slot);
+  observer.noteSilent(*owner);
+  table.beats.fetch_add(1);
   CHECK(observer.liveness.ownerState(*owner) == OwnerState::alive);
-  observer.liveness.noteSilent(*owner);
-  if (options.onSilent == SilencePolicy::wait) {
-    CHECK(observer.liveness.ownerState(*owner) == OwnerState::stopped);
-    CHECK_FALSE(hasEnded(identityOf(observer.segment->slot(owner->slot))));
-    return;
-  }
-  // The kill is certain, its end may take longer than one question waits.
-  OwnerState state = OwnerState::stopped;
-  while (state == OwnerState::stopped) {
-    observer.liveness.noteSilent(*owner);  // evidence that is renewed
-    state = observer.liveness.ownerState(*owner);
-  }
-  CHECK(state == OwnerState::dead);
-  CHECK(child.report() == "<signal 9>");
+  CHECK_FALSE(observer.liveness.fence(owner->slot, SlotWord::unpack(table.word.load())));
+  CHECK(observer.segment->isSlotClaimed(owner->slot));
 }
 
 // A member in our own process, or one whose pid is a stranger's by now, is not killed for being silent.
@@ -140,7 +178,7 @@ TEST_CASE("liveness: nobody is fenced who may not be", "[membership]") {
   const BareGroup group(2);
   Liveness& oracle = group[0].liveness;
   const Member owner = group[1].self;
-  oracle.noteSilent(owner);
+  group[0].noteSilent(owner);
   CHECK(oracle.ownerState(owner) == OwnerState::stopped);
   const Gate apart;
   Child stranger([&]() -> std::string {
@@ -150,8 +188,9 @@ TEST_CASE("liveness: nobody is fenced who may not be", "[membership]") {
   stranger.awaitOpen(apart);
   group[1].table().pid = static_cast<std::uint32_t>(stranger.pid());
   group[1].table().startTime = startTimeOf(stranger.pid());  // as it may be: it counts in steps of 10 ms
-  oracle.noteSilent(owner);
+  group[0].noteSilent(owner);
   CHECK(oracle.ownerState(owner) == OwnerState::stopped);
+  group[0].noteSilent(owner);
   CHECK_FALSE(oracle.fence(owner.slot, group[1].word()));
   CHECK(kill(stranger.pid(), 0) == 0);
   siginfo_t info{};

@@ -133,7 +133,7 @@ TEST_CASE("barrier: a lock that is not to be had ends the call at its deadline",
   Meeting meeting(3);
   wordOf(meeting.state().lock).store(SlotLock::ownerWord(meeting.group[2].self));
   CHECK(meeting.arrive(0, 2, atOnce()).status == Status::timeout);
-  meeting.group[0].liveness.noteSilent(meeting.group[2].self);  // ourselves: cannot be killed
+  meeting.group[0].noteSilent(meeting.group[2].self);  // ourselves: cannot be killed
   CHECK(meeting.arrive(0, 2, atOnce()).status == Status::peerStopped);
 }
 

@@ -332,7 +332,7 @@ TEST_CASE("clean-up: an evicted holder of a lock is fenced and others are not", 
   // Without evidence that it is silent now, it may be about to unlock.
   CHECK(cleanUpBy(survivor) == !holds);
   do {
-    survivor.liveness.noteSilent(*evicted);
+    survivor.noteSilent(*evicted);
   } while (!cleanUpBy(survivor));
   if (holds) {
     CHECK(child.report() == "<signal 9>");

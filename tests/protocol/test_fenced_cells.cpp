@@ -186,7 +186,7 @@ TEST_CASE("fenced cells: a lock not to be had is a refusal with its reason", "[p
   const int cell = cells.open("x", sizeof(Value), soon());
   wordOf(group.segment().cell(cell).lock).store(SlotLock::ownerWord(group[1].self));
   CHECK(write(cells, cell, valueOf(1), 5, atOnce()) == Status::timeout);
-  group[0].liveness.noteSilent(group[1].self);
+  group[0].noteSilent(group[1].self);
   CHECK(write(cells, cell, valueOf(1), 5, atOnce()) == Status::peerStopped);
   CHECK(read(cells, cell).status == Status::empty);
 }

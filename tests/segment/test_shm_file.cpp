@@ -373,4 +373,5 @@ TEST_CASE("segment file: a process certainly lacks a lock only if its descriptor
   zombie.awaitEnd();
   CHECK_FALSE(lacksFileLock(static_cast<std::uint32_t>(zombie.pid()), file.fd(), slotByte(3)));
   CHECK_FALSE(lacksFileLock(own, -1, slotByte(3)));
+  CHECK_FALSE(lacksFileLock(0, file.fd(), slotByte(3)));  // nobody's number
 }

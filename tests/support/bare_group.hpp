@@ -61,6 +61,10 @@ class BareMember {
     table().life.store(FUTEX_OWNER_DIED, std::memory_order_seq_cst);
     segment->releaseSlot(self.slot);
   }
+  /// What our service thread notes of a member whose heart has stood still for too long.
+  void noteSilent(Member member) {
+    liveness.noteSilent(member, segment->slot(member.slot).beats.load(std::memory_order_acquire));
+  }
   /// What a member leaves that dies while it holds `lock`.
   void dieHolding(detail::SlotLock& lock) {
     if (!holdsLock(lock.lock(self, liveness, soon()))) throw std::logic_error("the lock is not free");

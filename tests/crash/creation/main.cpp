@@ -117,7 +117,10 @@ class Director {
     std::shuffle(order.begin(), order.end(), random_);
     const std::size_t kills = isDisturbed ? 1 + random_() % 2 : 0;
     std::uint32_t survivors = (1U << kContenders) - 1;
-    while (board_->ready < kContenders) std::this_thread::sleep_for(20us);
+    for (const auto until = Clock::now() + kPatience; board_->ready < kContenders;) {
+      if (Clock::now() > until) throw std::runtime_error("a contender did not start");
+      std::this_thread::sleep_for(20us);
+    }
     const std::int64_t startedAt = nowNs();
     board_->go = true;
     std::int64_t lastKill = 0;
