@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::uint32_t kIncarnationMask = (1U << 21) - 1;  // what a lock word keeps of an incarnation
 constexpr std::chrono::milliseconds kFenceLimit{50};
+/// From the end of the service thread to that of the process's last thread.
+constexpr std::chrono::milliseconds kTeardownLimit{2};
 
 std::uint32_t milliseconds() {
   const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now().time_since_epoch());
@@ -46,8 +48,19 @@ bool Liveness::hasBeatenSince(std::uint32_t slot) const noexcept {
          silentAtBeat_[slot].load(std::memory_order_relaxed);
 }
 
+bool Liveness::isGone(std::uint32_t slot) const {
+  if (slot == ownSlot_) return false;
+  const bool isDying = LifeWord::saysDead(segment_.slot(slot).life.load(std::memory_order_acquire));
+  const Deadline deadline = isDying ? Deadline::in(kTeardownLimit) : Deadline::passedAlready();
+  while (!isDeserted(slot)) {
+    if (deadline.passed()) return false;
+    sched_yield();
+  }
+  return true;
+}
+
 bool Liveness::fence(std::uint32_t slot, SlotWord judged) const {
-  if (isDead(slot, true)) return true;
+  if (isGone(slot)) return true;
   if (!isSilentNow({slot, judged.incarnation})) return false;
   const SlotTableState& table = segment_.slot(slot);
   const ProcessIdentity identity = identityOf(table);
@@ -61,7 +74,7 @@ bool Liveness::fence(std::uint32_t slot, SlotWord judged) const {
   if (!process.killForSure()) return false;
   log::warn("killed pid {} in slot {}: it was silent and held a lock", identity.pid, slot);
   const Deadline deadline = Deadline::in(kFenceLimit);
-  while (!isDead(slot, true)) {
+  while (!isDeserted(slot)) {
     if (deadline.passed()) return false;
     sched_yield();
   }
@@ -75,7 +88,7 @@ OwnerState Liveness::ownerState(Member owner) {
     return OwnerState::dead;  // of a former member; a slot is given out anew only after its process is gone
   }
   if (owner.slot == ownSlot_) return OwnerState::alive;
-  if (isDead(owner.slot, true)) return OwnerState::dead;
+  if (isGone(owner.slot)) return OwnerState::dead;
   // Also one that leaves, or was evicted and runs again, may hold a lock for a moment, and will release it.
   if (!isSilentNow({owner.slot, word.incarnation})) return OwnerState::alive;
   if (segment_.silencePolicy() == SilencePolicy::evict && fence(owner.slot, word)) return OwnerState::dead;
