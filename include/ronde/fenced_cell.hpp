@@ -18,8 +18,8 @@ class FencedCell {
 
  public:
   /// Opens the cell `name` (1 to 31 bytes), creating it when it is new.
-  /// @throws Error(invalidArgument) for an illegal name, or a cell of another size; Error(groupFull) if all 32
-  /// are in use.
+  /// @throws Error(invalidArgument) for an illegal name, a cell of another size, or a communicator that was
+  /// stopped or evicted; Error(groupFull) if all 32 are in use.
   FencedCell(Communicator& communicator, std::string_view name)
       : communicator_(communicator), index_(communicator.openCell(name, sizeof(T))) {}
 

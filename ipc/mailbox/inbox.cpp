@@ -111,6 +111,7 @@ bool Inbox::isPlausible(const MailCell& cell) const {
 TakeStatus Inbox::take(const Wanted& wanted, Sink& sink, Taken& taken) {
   const std::lock_guard guard(mutex_);
   if (closed_) return TakeStatus::nothing;
+  if (out_) return TakeStatus::out;
   std::uint64_t position = head_;
   // At most once round: beyond that the ring is full of mail that is not wanted.
   while (position - head_ <= mask_) {
@@ -132,6 +133,7 @@ TakeStatus Inbox::take(const Wanted& wanted, Sink& sink, Taken& taken) {
         status = deliver(cell, position, sink, taken);
       }
       if (status == TakeStatus::corrupt) return recover();
+      if (status == TakeStatus::out) return status;
       if (done_[head_ & mask_].taken) giveBack();
       if (status == TakeStatus::taken) {
         received_.store(received_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -164,9 +166,12 @@ void Inbox::refuseWhatIsOwed() const {
   }
 }
 
-bool Inbox::isActive() const {
-  return segment_.slot(self_.slot).word.load(std::memory_order_seq_cst) ==
-         SlotWord{self_.incarnation, Phase::active, {}}.pack();
+bool Inbox::isStillActive() {
+  if (segment_.slot(self_.slot).word.load(std::memory_order_seq_cst) !=
+      SlotWord{self_.incarnation, Phase::active, {}}.pack()) {
+    out_ = true;
+  }
+  return !out_;
 }
 
 TakeStatus Inbox::deliver(const MailCell& cell, std::uint64_t position, Sink& sink, Taken& taken) {
@@ -199,25 +204,25 @@ TakeStatus Inbox::deliverReference(const MailCell& cell, std::uint64_t position,
     markTaken(cell, position);
     return TakeStatus::nothing;
   }
-  if (block.share(self_.slot) != Share::owed) {  // withdrawn, or taken through another record
+  if (block.share(self_.slot) != Share::owed) {
     markTaken(cell, position);
-    return TakeStatus::nothing;
+    return passOver();
   }
   vacate(sink);
   std::byte* const to = sink.prepare(cell.length);
   // The decision: from here on the sender cannot withdraw, and must keep the bytes until we give them back.
   const bool ours = block.settle(self_.slot, Share::claimed);
   markTaken(cell, position);
-  if (!ours) return TakeStatus::nothing;
+  if (!ours) return passOver();
   const auto payload = payloadOf(segment_, cell.sender, block);
   if (!payload || payload->size() != cell.length) {
     block.giveBack(self_.slot);
-    return TakeStatus::corrupt;
+    return isStillActive() ? TakeStatus::corrupt : TakeStatus::out;
   }
   copyOut(to, payload->data(), cell.length);
-  const bool intact = isActive();
+  const bool isWhole = isStillActive();
   block.giveBack(self_.slot);
-  if (!intact) return TakeStatus::nothing;
+  if (!isWhole) return TakeStatus::out;
   noteBroadcast(cell);
   note(taken, cell, cell.length);
   taken.byReference = true;  // its sender may be waiting for it
@@ -229,9 +234,9 @@ TakeStatus Inbox::deliverCopy(const MailCell& cell, std::uint64_t position, Sink
   std::memcpy(&copied, cell.inlineBytes, sizeof(copied));
   const Block block(segment_, cell.sender, copied.position);
   block.fetchShare(self_.slot);
-  if (block.share(self_.slot) != Share::owed) {  // withdrawn, or taken through another record
+  if (block.share(self_.slot) != Share::owed) {
     markTaken(cell, position);
-    return TakeStatus::nothing;
+    return passOver();
   }
   vacate(sink);
   std::byte* const to = sink.prepare(cell.length);
@@ -239,7 +244,7 @@ TakeStatus Inbox::deliverCopy(const MailCell& cell, std::uint64_t position, Sink
   const bool ours = block.settle(self_.slot, Share::taken);
   if (ours) copyOut(to, area_ + inRing(cell.extent, areaBytes_), cell.length);
   markTaken(cell, position);
-  if (!ours) return TakeStatus::nothing;
+  if (!ours) return passOver();
   note(taken, cell, cell.length);
   taken.byReference = true;  // its sender may be waiting for it
   return TakeStatus::taken;

@@ -34,6 +34,7 @@ enum class TakeStatus {
   taken,
   nothing,  ///< nothing that is wanted is complete
   corrupt,  ///< the mailbox held bytes that no member writes; it was emptied
+  out,      ///< we are no member any more, and what is left in the mailbox has gaps
 };
 
 /// A message that was taken.
@@ -103,8 +104,11 @@ class Inbox {
   void noteBroadcast(const MailCell& cell);
   /// Tells senders that wait for us, or keep bytes for us, that we lost their references.
   void refuseWhatIsOwed() const;
-  /// While it is true our claims keep the senders' bytes; they ignore those of a departed member.
-  [[nodiscard]] bool isActive() const;
+  /// While it is true our claims keep the senders' bytes; they take back what they kept for a departed member, and
+  /// use the block again. Once it was false nothing is taken any more: the program would see a gap.
+  [[nodiscard]] bool isStillActive();
+  /// The answer about a reference whose message is withdrawn, or was taken through another record.
+  [[nodiscard]] TakeStatus passOver() { return isStillActive() ? TakeStatus::nothing : TakeStatus::out; }
   /// Empties the mailbox and forgets what is under way. False if its lock was not to be had.
   bool discardAll(const Deadline& deadline);
 
@@ -123,6 +127,7 @@ class Inbox {
   std::uint64_t announcedHead_ = 0;  ///< up to here waiting producers were woken
   std::uint64_t announcedHeadByte_ = 0;
   bool closed_ = false;
+  bool out_ = false;
   std::atomic<std::uint64_t> received_{0};
   Assembly* inASink_ = nullptr;  ///< at most one at a time
   struct Done {

@@ -213,15 +213,19 @@ bool Registry::installNext(const ViewData& current, bool founding, std::optional
   return true;
 }
 
-void Registry::reclaim(const MemberContext& context, std::uint32_t slot, bool drained) const {
+void Registry::reclaim(const MemberContext& context, std::uint32_t slot,
+                       const std::function<bool()>& isOwed) const {
   const SlotWord word = wordOf(slot);
-  if (word.phase != Phase::departed || !drained || !context.liveness.isDeserted(slot)) return;
+  if (word.phase != Phase::departed || !context.liveness.isDeserted(slot)) return;
+  const std::uint64_t cleaned = segment_.control().cleanedView.load(std::memory_order_acquire);
+  if (cleaned > views_.number()) return;  // no member writes that
+  if (segment_.slot(slot).departedView.load() > cleaned) return;
+  if (isOwed()) return;
   SlotLock& lock = segment_.control().registryLock;
   if (!holdsLock(lock.tryLock(context.self, context.liveness))) return;
   const SlotLockGuard guard(lock);
-  const std::uint64_t cleaned = segment_.control().cleanedView.load(std::memory_order_acquire);
-  if (cleaned > views_.number()) return;  // no member writes that
-  if (wordOf(slot).pack() != word.pack() || segment_.slot(slot).departedView.load() > cleaned) return;
+  // We may have been stopped since: the answers are about the owner that the word named.
+  if (wordOf(slot).pack() != word.pack()) return;
   setWord(slot, {word.incarnation, Phase::free, {}});
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <ronde/options.hpp>
 #include <span>
@@ -56,9 +57,9 @@ class Registry {
   /// Active members that are dead by now. Makes system calls if `thorough`.
   [[nodiscard]] std::vector<Leaving> findDead(const Liveness& liveness, bool thorough) const;
 
-  /// Frees a departed slot that nobody needs any more: clean-up done, process gone. `drained`: its outbox is
-  /// empty.
-  void reclaim(const MemberContext& context, std::uint32_t slot, bool drained) const;
+  /// Frees a departed slot that nobody needs any more: process gone, clean-up done, and nobody `isOwed` anything
+  /// that its owner left. That is asked last: before the clean-up it is not known yet.
+  void reclaim(const MemberContext& context, std::uint32_t slot, const std::function<bool()>& isOwed) const;
 
   /// Names of the registered, living members, for messages to people: "P0, P2".
   [[nodiscard]] std::string arrivedNames(const Liveness& liveness) const;

@@ -92,7 +92,7 @@ bool deliverAdopted(const MemberContext& context, Member departed, Slots& unavai
 
 void freeDepartedSlots(const MemberContext& context, const Registry& registry) {
   forEachDeparted(context.segment, [&](Member departed, SlotWord) {
-    registry.reclaim(context, departed.slot, !isAnythingOwed(context.segment, departed.slot));
+    registry.reclaim(context, departed.slot, [&] { return isAnythingOwed(context.segment, departed.slot); });
   });
 }
 

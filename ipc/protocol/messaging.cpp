@@ -273,6 +273,10 @@ Status Messaging::tryReceiving(const Wanted& wanted, Sink& sink, const Deadline&
     const bool gone = !wanted.anything && isGoneForGood(wanted.from);
     const TakeStatus result = inbox_.take(wanted, sink, taken);
     if (result == TakeStatus::corrupt) return Status::mailboxCorrupt;
+    if (result == TakeStatus::out) {
+      const Status standing = context_.standing();
+      return standing == Status::ok ? Status::evicted : standing;  // ok: the slot word was damaged for a moment
+    }
     if (result == TakeStatus::taken) {
       // A read-modify-write lies between giving back and this look at the sender's sleepers.
       if (taken.byReference) context_.ring(taken.envelope.sender.slot);

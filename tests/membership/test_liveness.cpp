@@ -78,6 +78,12 @@ TEST_CASE("liveness: the state of a lock owner follows from its slot and its sig
       CHECK(oracle.ownerState(owner) == OwnerState::dead);
     }
   }
+  SECTION("a dying member, of which a thread may still run") {
+    other.table().life.store(FUTEX_OWNER_DIED);
+    CHECK(oracle.ownerState(owner) == OwnerState::alive);
+    other.segment->releaseSlot(owner.slot);
+    CHECK(oracle.ownerState(owner) == OwnerState::dead);
+  }
   SECTION("a silent member") {
     group[0].noteSilent(owner);
     CHECK(oracle.ownerState(owner) == OwnerState::stopped);

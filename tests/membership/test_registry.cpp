@@ -135,7 +135,7 @@ TEST_CASE("registry: who dies before the founding does not count", "[membership]
   CHECK(first.context.views.current()->departures.empty());
   CHECK(dead.word().phase == Phase::departed);
   // And its slot comes free, though no view change tells of it.
-  first.registry.reclaim(first.context, dead.self.slot, true);
+  first.registry.reclaim(first.context, dead.self.slot, [] { return false; });
   CHECK(dead.word().phase == Phase::free);
 }
 
@@ -202,7 +202,7 @@ TEST_CASE("registry: a joiner that died before its view leaves no trace in the n
   CHECK_FALSE(group[0].registry.remove(group[0].context, dead, soon()));  // the view does not change by it
   CHECK(viewNumber(group[0]) == 1);
   CHECK(joiner.word().phase == Phase::departed);
-  group[0].registry.reclaim(group[0].context, joiner.self.slot, true);
+  group[0].registry.reclaim(group[0].context, joiner.self.slot, [] { return false; });
   BareMember& next = group.add();
   CHECK(next.self == Member{joiner.self.slot, joiner.self.incarnation + 1});
   CHECK(next.table().joinedView == 0);

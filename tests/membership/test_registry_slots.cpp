@@ -61,14 +61,22 @@ TEST_CASE("registry: a departed slot is freed only when cleaned and drained and 
   BareMember& gone = group[1];
   const Member& self = gone.self;
   bool drained = true;
+  bool asked = false;
   const auto reclaim = [&] {
-    group[0].registry.reclaim(group[0].context, self.slot, drained);
+    asked = false;
+    group[0].registry.reclaim(group[0].context, self.slot, [&] {
+      asked = true;
+      return !drained;
+    });
     return gone.word().phase == Phase::free;
   };
   CHECK_FALSE(reclaim());  // active
   gone.die();
   BareGroup::installWithout(gone, Departure::died, group[0]);
-  SECTION("not before the clean-up") { CHECK_FALSE(reclaim()); }
+  SECTION("not before the clean-up") {
+    CHECK_FALSE(reclaim());
+    CHECK_FALSE(asked);  // what the clean-up will have to deliver is not owed yet
+  }
   group.segment().control().cleanedView.store(2);
   SECTION("not while its outbox is owed") {
     drained = false;
@@ -78,12 +86,21 @@ TEST_CASE("registry: a departed slot is freed only when cleaned and drained and 
   SECTION("not while its process lives") {
     REQUIRE(gone.segment->claimSlot(self.slot));
     CHECK_FALSE(reclaim());
+    CHECK_FALSE(asked);
     gone.segment->releaseSlot(self.slot);
   }
   SECTION("not while somebody holds the registry lock") {
     wordOf(group.segment().control().registryLock).store(SlotLock::ownerWord(group[2].self));
     CHECK_FALSE(reclaim());
     wordOf(group.segment().control().registryLock).store(0);
+  }
+  SECTION("not if its next owner has come and gone since it was looked at") {
+    group[0].registry.reclaim(group[0].context, self.slot, [&] {
+      gone.table().word.store(SlotWord{self.incarnation + 1, Phase::departed, Departure::died}.pack());
+      return false;
+    });
+    CHECK(gone.word().phase == Phase::departed);
+    gone.table().word.store(SlotWord{self.incarnation, Phase::departed, Departure::died}.pack());
   }
   CHECK(reclaim());
   CHECK(gone.word().incarnation == self.incarnation);

@@ -31,7 +31,8 @@ constexpr std::uint64_t kStreamMessages = 20'000;
 class Worker {
  public:
   Worker(int number, std::uint64_t seed, const Options& options, Ledger& ledger)
-      : number_(number), random_(seed), ledger_(ledger), me_(options), cell_(std::in_place, me_, "soak") {
+      : number_(number), random_(seed), ledger_(ledger), me_(options) {
+    openCell();
     beginMembership();
   }
 
@@ -68,8 +69,21 @@ class Worker {
   void joinAgain() {
     cell_.reset();
     me_.rejoin();
-    cell_.emplace(me_, "soak");
+    openCell();
     beginMembership();
+  }
+
+  /// A member that is evicted before it could open the cell joins again.
+  void openCell() {
+    while (!cell_) {
+      try {
+        cell_.emplace(me_, "soak");
+      } catch (const Error&) {
+        if (me_.tryReceive().status() != Status::evicted) throw;
+        ledger_.evictions.fetch_add(1);
+        me_.rejoin();
+      }
+    }
   }
 
   void adopt(View view) {
