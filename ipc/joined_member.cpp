@@ -234,6 +234,12 @@ bool JoinedMember::leave(const Deadline& deadline) {
   publishCounters();
   context.ringAll();
   service_.reset();
+  // Sends to others are not counted, which would cost each of them more than its lock does. One that has looked at
+  // our slot word for the last time is under a mailbox's lock.
+  while (holdsAnyLock(*segment_, self_)) {
+    if (deadline.passed()) return false;
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
   // From here on the slot may be given out again; nothing of ours touches it any more. If the registry was not to
   // be had, the others find the file lock free and count us as died.
   segment_->releaseSlot(self_.slot);

@@ -133,7 +133,10 @@ TakeStatus Inbox::take(const Wanted& wanted, Sink& sink, Taken& taken) {
         status = deliver(cell, position, sink, taken);
       }
       if (status == TakeStatus::corrupt) return recover();
-      if (status == TakeStatus::out) return status;
+      if (status == TakeStatus::out) {
+        out_ = true;  // what lies behind it would come after a gap
+        return status;
+      }
       if (done_[head_ & mask_].taken) giveBack();
       if (status == TakeStatus::taken) {
         received_.store(received_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -166,12 +169,9 @@ void Inbox::refuseWhatIsOwed() const {
   }
 }
 
-bool Inbox::isStillActive() {
-  if (segment_.slot(self_.slot).word.load(std::memory_order_seq_cst) !=
-      SlotWord{self_.incarnation, Phase::active, {}}.pack()) {
-    out_ = true;
-  }
-  return !out_;
+bool Inbox::isActive() const {
+  return segment_.slot(self_.slot).word.load(std::memory_order_seq_cst) ==
+         SlotWord{self_.incarnation, Phase::active, {}}.pack();
 }
 
 TakeStatus Inbox::deliver(const MailCell& cell, std::uint64_t position, Sink& sink, Taken& taken) {
@@ -217,10 +217,10 @@ TakeStatus Inbox::deliverReference(const MailCell& cell, std::uint64_t position,
   const auto payload = payloadOf(segment_, cell.sender, block);
   if (!payload || payload->size() != cell.length) {
     block.giveBack(self_.slot);
-    return isStillActive() ? TakeStatus::corrupt : TakeStatus::out;
+    return isActive() ? TakeStatus::corrupt : TakeStatus::out;
   }
   copyOut(to, payload->data(), cell.length);
-  const bool isWhole = isStillActive();
+  const bool isWhole = isActive();
   block.giveBack(self_.slot);
   if (!isWhole) return TakeStatus::out;
   noteBroadcast(cell);

@@ -87,7 +87,8 @@ class Inbox {
   };
 
   [[nodiscard]] bool isPlausible(const MailCell& cell) const;
-  /// Delivers one record; nothing if it only was a part, a duplicate, or withdrawn.
+  /// Delivers one record; nothing if it only was a part, a duplicate, or withdrawn. `out`: not to be had, since we
+  /// are no member any more.
   [[nodiscard]] TakeStatus deliver(const MailCell& cell, std::uint64_t position, Sink& sink, Taken& taken);
   [[nodiscard]] TakeStatus deliverReference(const MailCell& cell, std::uint64_t position, Sink& sink,
                                             Taken& taken);
@@ -105,10 +106,10 @@ class Inbox {
   /// Tells senders that wait for us, or keep bytes for us, that we lost their references.
   void refuseWhatIsOwed() const;
   /// While it is true our claims keep the senders' bytes; they take back what they kept for a departed member, and
-  /// use the block again. Once it was false nothing is taken any more: the program would see a gap.
-  [[nodiscard]] bool isStillActive();
+  /// use the block again.
+  [[nodiscard]] bool isActive() const;
   /// The answer about a reference whose message is withdrawn, or was taken through another record.
-  [[nodiscard]] TakeStatus passOver() { return isStillActive() ? TakeStatus::nothing : TakeStatus::out; }
+  [[nodiscard]] TakeStatus passOver() const { return isActive() ? TakeStatus::nothing : TakeStatus::out; }
   /// Empties the mailbox and forgets what is under way. False if its lock was not to be had.
   bool discardAll(const Deadline& deadline);
 
@@ -127,7 +128,7 @@ class Inbox {
   std::uint64_t announcedHead_ = 0;  ///< up to here waiting producers were woken
   std::uint64_t announcedHeadByte_ = 0;
   bool closed_ = false;
-  bool out_ = false;
+  bool out_ = false;  ///< for good: a message is missing
   std::atomic<std::uint64_t> received_{0};
   Assembly* inASink_ = nullptr;  ///< at most one at a time
   struct Done {

@@ -77,11 +77,15 @@ PushResult Mailbox::push(const Envelope& envelope, const Content& content, const
   if (!holdsLock(locked)) {
     return locked == LockResult::ownerStopped ? PushResult::ownerStopped : PushResult::noLock;
   }
-  SlotLockGuard guard(state.producers);
   // Both are asked again under the lock. Who was evicted while it held the lock has released it or was killed
   // before the clean-up of its view ended, so a late record cannot follow, and a record cannot reach the next
-  // owner of the slot. SYNC: departure.
-  if (!isActive(segment_, self_) || !isActive(segment_, owner_)) return PushResult::refused;
+  // owner of the slot. Who left by another thread's stop() meanwhile waits there for us to come off the lock if we
+  // are past this look, and may have lost the lock to somebody if not. SYNC: departure.
+  if (!isActive(segment_, self_) || !isActive(segment_, owner_)) {
+    state.producers.unlockIfHeldBy(self_);
+    return PushResult::refused;
+  }
+  SlotLockGuard guard(state.producers);
 
   // A producer that died after its commit left `tail` behind it.
   std::uint64_t tail = state.tail.load(std::memory_order_relaxed);

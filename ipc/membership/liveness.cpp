@@ -61,6 +61,7 @@ bool Liveness::isGone(std::uint32_t slot) const {
 
 bool Liveness::fence(std::uint32_t slot, SlotWord judged) const {
   if (isGone(slot)) return true;
+  if (isDead(slot, false)) return false;  // killed already: to free its memory takes a while
   if (!isSilentNow({slot, judged.incarnation})) return false;
   const SlotTableState& table = segment_.slot(slot);
   const ProcessIdentity identity = identityOf(table);
@@ -89,10 +90,11 @@ OwnerState Liveness::ownerState(Member owner) {
   }
   if (owner.slot == ownSlot_) return OwnerState::alive;
   if (isGone(owner.slot)) return OwnerState::dead;
+  if (isDead(owner.slot, false)) return OwnerState::alive;  // for a moment: it is ending
   // Also one that leaves, or was evicted and runs again, may hold a lock for a moment, and will release it.
   if (!isSilentNow({owner.slot, word.incarnation})) return OwnerState::alive;
   if (segment_.silencePolicy() == SilencePolicy::evict && fence(owner.slot, word)) return OwnerState::dead;
-  return OwnerState::stopped;
+  return isDead(owner.slot, false) ? OwnerState::alive : OwnerState::stopped;
 }
 
 }  // namespace ronde::detail

@@ -40,9 +40,9 @@ class Liveness : public OwnerOracle {
   [[nodiscard]] bool mayWait() const noexcept override { return mayWait_.load(std::memory_order_relaxed); }
 
  private:
-  /// True if no thread of its process runs any more. The life word tells of one thread alone, and another may be
-  /// writing under a lock: on a core that does not take the kernel's interrupt at once, as a virtual one may. The
-  /// file lock goes when the last one has left user code.
+  /// True if no thread of its process writes here any more. The life word tells of one thread alone, and another
+  /// may be writing under a lock: on a core that does not take the kernel's interrupt at once, as a virtual one
+  /// may. The file lock goes when the last one has left user code.
   [[nodiscard]] bool isGone(std::uint32_t slot) const;
   [[nodiscard]] bool isSilentNow(Member member) const noexcept;
   [[nodiscard]] bool hasBeatenSince(std::uint32_t slot) const noexcept;

@@ -37,13 +37,21 @@ void forEachLock(const Segment& segment, Visit visit) {
   }
 }
 
-/// An evicted member that was stopped while it held a lock would go on writing under it whenever it resumes, so it
-/// is killed. Who holds one and is not silent is about to release it, and takes none any more; a dead holder's
-/// lock is taken over by whoever needs it. False: look again.
-bool isOffLocks(const MemberContext& context, Member departed, SlotWord word) {
+}  // namespace
+
+bool holdsAnyLock(const Segment& segment, Member member) {
   bool holding = false;
-  forEachLock(context.segment, [&](const SlotLock& lock) { holding = holding || lock.isHeldBy(departed); });
-  return !holding || context.liveness.fence(departed.slot, word);
+  forEachLock(segment, [&](const SlotLock& lock) { holding = holding || lock.isHeldBy(member); });
+  return holding;
+}
+
+namespace {
+
+/// An evicted member that was stopped while it held a lock would go on writing under it whenever it resumes, so it
+/// is killed. Who holds one and is not silent is about to release it, and writes under none any more; a dead
+/// holder's lock is taken over by whoever needs it. False: look again.
+bool isOffLocks(const MemberContext& context, Member departed, SlotWord word) {
+  return !holdsAnyLock(context.segment, departed) || context.liveness.fence(departed.slot, word);
 }
 
 /// From here on the messages that a departed member had committed are the clean-up's to deliver, and none that it

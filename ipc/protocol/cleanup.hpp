@@ -11,4 +11,7 @@ namespace ronde::detail {
 /// member may call it at any time; one runs, the others go on. True if nothing is left to do.
 bool cleanUp(const MemberContext& context, const Registry& registry);
 
+/// True if a lock of the segment names `member`; the clean-up's own is not asked.
+[[nodiscard]] bool holdsAnyLock(const Segment& segment, Member member);
+
 }  // namespace ronde::detail

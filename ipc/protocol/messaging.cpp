@@ -275,7 +275,8 @@ Status Messaging::tryReceiving(const Wanted& wanted, Sink& sink, const Deadline&
     if (result == TakeStatus::corrupt) return Status::mailboxCorrupt;
     if (result == TakeStatus::out) {
       const Status standing = context_.standing();
-      return standing == Status::ok ? Status::evicted : standing;  // ok: the slot word was damaged for a moment
+      // ok: the slot word was damaged for a moment. A message is lost by that, so it is rejoin() all the same.
+      return standing == Status::ok ? Status::evicted : standing;
     }
     if (result == TakeStatus::taken) {
       // A read-modify-write lies between giving back and this look at the sender's sleepers.

@@ -72,6 +72,17 @@ class SlotLock {
     if ((word_.exchange(0, std::memory_order_seq_cst) & kSleepers) != 0) futexWakeAll(word_);
   }
 
+  /// Gives back what `self` took, unless it is another's by now: for who has left the group meanwhile, whose locks
+  /// anybody may take over.
+  void unlockIfHeldBy(Member self) noexcept {
+    std::uint32_t seen = word_.load(std::memory_order_seq_cst);
+    while ((seen & ~kSleepers) == ownerWord(self)) {
+      if (!word_.compare_exchange_strong(seen, 0, std::memory_order_seq_cst)) continue;
+      if ((seen & kSleepers) != 0) futexWakeAll(word_);
+      return;
+    }
+  }
+
   /// True if `owner` holds it now.
   [[nodiscard]] bool isHeldBy(Member owner) const noexcept {
     return (word_.load(std::memory_order_seq_cst) & ~kSleepers) == ownerWord(owner);

@@ -81,6 +81,8 @@ TEST_CASE("liveness: the state of a lock owner follows from its slot and its sig
   SECTION("a dying member, of which a thread may still run") {
     other.table().life.store(FUTEX_OWNER_DIED);
     CHECK(oracle.ownerState(owner) == OwnerState::alive);
+    group[0].noteSilent(owner);
+    CHECK(oracle.ownerState(owner) == OwnerState::alive);  // not stopped: it will be gone in a moment
     other.segment->releaseSlot(owner.slot);
     CHECK(oracle.ownerState(owner) == OwnerState::dead);
   }

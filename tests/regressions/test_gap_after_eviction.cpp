@@ -26,11 +26,11 @@ TEST_CASE("who is evicted while it takes a message sees no gap before it is told
   Outbox::finish(first);
 
   const auto evict = [&] { BareGroup::installWithout(receiver, Departure::silent, group[1]); };
-  const auto useTheBlockAgain = [&] {
+  const auto useTheBlockAgain = [&](std::size_t bytes) {
     for (std::uint64_t i = 0; i < kOutboxBlocks; ++i) {
-      Outbox::finish(commitBlock(sender, 3 + i, Bytes(200), std::span<const Member>{}));
+      Outbox::finish(commitBlock(sender, 3 + i, Bytes(bytes), std::span<const Member>{}));
     }
-    CHECK(first.header().length == 200);
+    CHECK(first.header().sequence == 2 + kOutboxBlocks);
   };
   const auto receive = [&](Sink& sink) {
     Taken taken;
@@ -43,15 +43,17 @@ TEST_CASE("who is evicted while it takes a message sees no gap before it is told
     CHECK(first.settle(receiver.self.slot, Share::withdrawn));
     CHECK(receive(sink) == Status::evicted);
   }
+  // Of another length it looks damaged; of the same, it is another message.
+  const std::size_t bytes = GENERATE(std::size_t{200}, std::size_t{6000});
   SECTION("the block is in use again before the look") {
     evict();
-    useTheBlockAgain();
+    useTheBlockAgain(bytes);
     CHECK(receive(sink) == Status::evicted);
   }
   SECTION("the block is in use again between the look and the claim") {
     MeddlingSink meddling([&] {
       evict();
-      useTheBlockAgain();
+      useTheBlockAgain(bytes);
     });
     CHECK(receive(meddling) == Status::evicted);
   }
@@ -62,13 +64,33 @@ TEST_CASE("who is evicted while it takes a message sees no gap before it is told
     });
     CHECK(receive(meddling) == Status::evicted);
   }
-  SECTION("another thread of the program sees none either") {
+  SECTION("another call sees none either") {
     evict();
-    useTheBlockAgain();
+    useTheBlockAgain(bytes);
     CHECK(take(receiver).status == TakeStatus::out);
     CHECK(take(receiver).status == TakeStatus::out);
   }
   CHECK(receive(sink) == Status::evicted);
+}
+
+TEST_CASE("a synchronous message that an evicted member cannot have ends its mail, too (P2)") {
+  BareGroup group(3);
+  BareMember& receiver = group[2];
+  const std::array addressees{receiver.self};
+  const Block block = commitBlock(group[0], 1, bytesOf("in its mailbox"), addressees, Kind::sendToSync);
+  REQUIRE(pushCopy(group[0], receiver, 1, block, bytesOf("in its mailbox")) == PushResult::pushed);
+  REQUIRE(push(group[0], receiver, 2, bytesOf("behind it")) == PushResult::pushed);
+  const auto evictAndWithdraw = [&] {
+    BareGroup::installWithout(receiver, Departure::silent, group[1]);
+    CHECK(block.settle(receiver.self.slot, Share::withdrawn));
+  };
+  SECTION("before the look") { evictAndWithdraw(); }
+  SECTION("between the look and the claim") {
+    MeddlingSink meddling(evictAndWithdraw);
+    Taken taken;
+    CHECK(receiver.inbox.take({}, meddling, taken) == TakeStatus::out);
+  }
+  CHECK(take(receiver).status == TakeStatus::out);
 }
 
 // The same as a member: what the sender took back is passed over.

@@ -52,6 +52,23 @@ TEST_CASE("slot lock: the word names slot and incarnation and is never 0 while o
   CHECK(wordOf(lock).load() == 0);
 }
 
+// P2: who has left the group may have lost its lock to another.
+TEST_CASE("slot lock: who may have lost it gives back only what is its own", "[sync]") {
+  SlotLock lock{};
+  StubOracle nobody(OwnerState::alive);
+  REQUIRE(lock.lock(kUs, nobody, soon()) == LockResult::acquired);
+  wordOf(lock).fetch_or(kSleepers);
+  lock.unlockIfHeldBy(kUs);
+  CHECK(wordOf(lock).load() == 0);
+  lock.unlockIfHeldBy(kUs);
+  CHECK(wordOf(lock).load() == 0);
+  for (const Member other : {Member{kUs.slot + 1, kUs.incarnation}, Member{kUs.slot, kUs.incarnation + 1}}) {
+    wordOf(lock).store(SlotLock::ownerWord(other));
+    lock.unlockIfHeldBy(kUs);
+    CHECK(lock.isHeldBy(other));
+  }
+}
+
 // P2: a lock is taken over only from a dead owner, and the taker is told.
 TEST_CASE("slot lock: only a dead owner loses its lock and the taker is told so", "[sync]") {
   SlotLock lock{};
