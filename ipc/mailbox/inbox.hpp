@@ -2,11 +2,11 @@
 
 #include <array>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "ipc/mailbox/mailbox.hpp"
 #include "ipc/mailbox/outbox.hpp"
+#include "ipc/sync/brief_lock.hpp"
 
 namespace ronde::detail {
 
@@ -47,7 +47,7 @@ struct Taken {
 
 /// The owner's side of its mailbox: looks at records without any lock of the segment, takes them in order, or a
 /// wanted one from the middle, and puts trains together. What is taken is given back to the producers once nothing
-/// before it is left. Thread-safe by a mutex of its own; only this process ever takes.
+/// before it is left. Thread-safe by a lock of its own; only this process ever takes.
 class Inbox {
  public:
   /// Forgets mail for a former owner of the slot. `self` is not active yet, but may lock.
@@ -122,7 +122,7 @@ class Inbox {
   const std::uint64_t mask_;
   const std::uint64_t areaBytes_;
 
-  mutable std::mutex mutex_;
+  mutable BriefLock mutex_;
   std::uint64_t head_ = 0;           ///< the first record that was not taken
   std::uint64_t headByte_ = 0;       ///< where its payload may begin
   std::uint64_t announcedHead_ = 0;  ///< up to here waiting producers were woken

@@ -1,6 +1,7 @@
 #include "ipc/mailbox/outbox.hpp"
 
 #include <cstring>
+#include <mutex>
 
 namespace ronde::detail {
 namespace {

@@ -2,12 +2,12 @@
 
 #include <array>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <span>
 
 #include "ipc/mailbox/mailbox.hpp"
 #include "ipc/segment/segment.hpp"
+#include "ipc/sync/brief_lock.hpp"
 #include "ipc/sync/prefetch.hpp"
 
 namespace ronde::detail {
@@ -96,7 +96,7 @@ class Outbox {
 
   const Segment& segment_;
   std::uint32_t slot_;
-  std::mutex mutex_;
+  BriefLock mutex_;
   // What is in the segment is for readers; the owner decides by its own copies. Blocks from head_ to tail_ are in
   // use.
   std::uint64_t head_ = 0;
