@@ -20,23 +20,26 @@
 #include <thread>
 #include <vector>
 
+#include "tests/crash/detection/robust_mutex.hpp"
+#include "tests/crash/detection/setting.hpp"
 #include "tests/crash/distribution.hpp"
 #include "tests/crash/processes.hpp"
 #include "tests/crash/shared_memory.hpp"
 
 namespace {
 
+using ronde::crash::await;
 using ronde::crash::distribution;
+using ronde::crash::kPatience;
+using ronde::crash::nowNs;
+using ronde::crash::pinTo;
 using ronde::crash::Processes;
 using ronde::crash::sharedMemory;
+using ronde::crash::timeRobustMutex;
 
 using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMaxSurvivors = 31;
-constexpr auto kPatience = 30s;
-
-std::int64_t nowNs() { return Clock::now().time_since_epoch().count(); }
 
 /// What the director and the members share: anonymous memory.
 struct Board {
@@ -46,15 +49,6 @@ struct Board {
       seenAt{};                    ///< when survivor i had a view without the victim
   std::atomic<int> unexpected{0};  ///< departures that nobody caused
 };
-
-template <class Ready>
-void await(const char* what, Ready ready) {
-  const auto until = Clock::now() + kPatience;
-  while (!ready()) {
-    if (Clock::now() > until) throw std::runtime_error(std::string("waited in vain: ") + what);
-    std::this_thread::sleep_for(100us);
-  }
-}
 
 /// The cores that this process may use.
 std::vector<int> permittedCores() {
@@ -68,13 +62,6 @@ std::vector<int> permittedCores() {
   return cores;
 }
 
-void pinTo(int core) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(core, &set);
-  if (sched_setaffinity(0, sizeof(set), &set) != 0) throw std::runtime_error("cannot bind a process to a core");
-}
-
 class Detection {
  public:
   /// `cores`: one for the victim and one for the survivors; empty: as it comes.
@@ -83,8 +70,7 @@ class Detection {
         touched_(touchedMiB << 20),
         cores_(std::move(cores)),
         group_("detection-" + std::to_string(getpid())),
-        board_(new (mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))
-                   Board) {
+        board_(new (sharedMemory<Board>(1)) Board) {
     for (std::size_t i = 0; i < survivors_; ++i) processes_.fork([this, i] { survive(i); });
     await("the survivors register", [this] { return board_->ready == static_cast<int>(survivors_); });
   }
@@ -182,7 +168,9 @@ int main(int argc, char** argv) {
   double loadMinutes = 0;
   std::string json;
   CLI::App app{
-      "Times how soon the survivors know of a death or a stop; milliseconds from the signal to each one's view."};
+      "Times how soon the survivors know of a death or a stop; milliseconds from the signal to each one's view. "
+      "Beside "
+      "the deaths with 1 GiB: when the waiter of a robust mutex knows."};
   app.add_option("--members", members, "processes in the group, the victim included")
       ->check(CLI::Range(2, 32))
       ->capture_default_str();
@@ -204,6 +192,7 @@ int main(int argc, char** argv) {
     if (kills > 0) report["kill"] = distribution(Detection(members, 0, cores).measure(SIGKILL, kills));
     if (largeKills > 0) {
       report["kill_1GiB"] = distribution(Detection(members, 1024, cores).measure(SIGKILL, largeKills));
+      report["robust_mutex_1GiB"] = distribution(timeRobustMutex(std::size_t{1} << 30, cores, largeKills));
     }
     if (stops > 0) report["stop"] = distribution(Detection(members, 0).measure(SIGSTOP, stops));
     if (pauseSeconds > 0) {
