@@ -168,9 +168,8 @@ int main(int argc, char** argv) {
   double loadMinutes = 0;
   std::string json;
   CLI::App app{
-      "Times how soon the survivors know of a death or a stop; milliseconds from the signal to each one's view. "
-      "Beside "
-      "the deaths with 1 GiB: when the waiter of a robust mutex knows."};
+      "Times how soon the survivors know of a death or a stop: milliseconds from the signal to each one's view. "
+      "Beside deaths with 1 GiB: until the waiter of a robust mutex has it."};
   app.add_option("--members", members, "processes in the group, the victim included")
       ->check(CLI::Range(2, 32))
       ->capture_default_str();
