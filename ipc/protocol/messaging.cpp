@@ -279,7 +279,8 @@ Status Messaging::tryReceiving(const Wanted& wanted, Sink& sink, const Deadline&
       return standing == Status::ok ? Status::evicted : standing;
     }
     if (result == TakeStatus::taken) {
-      // A read-modify-write lies between giving back and this look at the sender's sleepers.
+      // What it waits for, its share, was written and is read in the one order of all seq_cst operations
+      // (WakeWord).
       if (taken.byReference) context_.ring(taken.envelope.sender.slot);
       return Status::ok;
     }

@@ -14,7 +14,8 @@ namespace ronde::detail {
 /// The one correct order, for both sides:
 ///   waker:    publish the news;  an atomic read-modify-write (every caller's unlock or CAS is one);  wake()
 ///   sleeper:  announce();  look for the news;  sleep() only if there is none
-/// The two read-modify-writes are the full barriers: one side always sees the other. SYNC: wake-word.
+/// The two read-modify-writes are the full barriers: one side always sees the other. A seq_cst store in place of
+/// the waker's will do if the sleeper's look at the news is a seq_cst load. SYNC: wake-word.
 struct WakeWord {
   Word word;
 

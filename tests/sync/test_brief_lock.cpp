@@ -1,9 +1,11 @@
 #include "ipc/sync/brief_lock.hpp"
 
+#include <functional>
 #include <mutex>
 #include <thread>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/sleeper.hpp"
 #include "tests/support/threads.hpp"
 #include "tests/support/watchdog.hpp"
 
@@ -20,20 +22,22 @@ TEST_CASE("brief lock: one at a time", "[sync]") {
   CHECK_FALSE(lock.try_lock());
 }
 
-TEST_CASE("brief lock: who sleeps gets it, whether or not it is woken", "[sync]") {
+TEST_CASE("brief lock: giving it back wakes all who sleep, and each of them gets it", "[sync]") {
   const Watchdog watchdog;
-  BriefLock lock;
-  lock.lock();
-  std::atomic<bool> passed{false};
-  std::thread sleeper([&] {
+  BriefLock lock(std::chrono::hours(1));  // nobody looks again by itself
+  const std::function<bool()> pass = [&lock] {
     const std::lock_guard guard(lock);
-    passed = true;
-  });
-  std::this_thread::sleep_for(std::chrono::milliseconds(5));  // it sleeps by now, most likely
-  CHECK_FALSE(passed);
-  lock.unlock();
-  sleeper.join();
-  CHECK(passed);
+    return true;
+  };
+  for (int round = 0; round < 20; ++round) {
+    lock.lock();
+    BlockedCall<bool> one(pass);
+    BlockedCall<bool> another(pass);
+    CHECK_FALSE(one.hasEnded());
+    lock.unlock();
+    CHECK(one.result());
+    CHECK(another.result());
+  }
 }
 
 TEST_CASE("brief lock: threads exclude each other", "[sync][threads]") {

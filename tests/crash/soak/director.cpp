@@ -31,7 +31,13 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kPatience = 30s;
 constexpr auto kSilenceLimit = 400ms;
 constexpr int kFreshGroups = 5;
-constexpr int kStreams = 9;  ///< of ours and of each of those, in turns
+constexpr int kStreams = 10;  ///< of ours and of each of those, in turns; even: both begin as often
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
 
 long residentBytes(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/statm");
@@ -294,8 +300,10 @@ class Director {
   }
 
   double stream() {
+    ledger_->streamRate = 0;
     goTo(Phase::stream);
     const double rate = ledger_->streamRate;
+    if (rate == 0) ledger_->violate("a stream of the comparison did not come through");
     goTo(Phase::pause);
     return rate;
   }
@@ -306,11 +314,13 @@ class Director {
   void compareWithFreshGroups() {
     spinners_.signalAll(SIGSTOP);
     goTo(Phase::pause);
-    std::vector<double> ratios;
+    std::vector<double> all;
+    std::vector<double> medians;
     for (int group = 0; group < kFreshGroups && !ledger_->isViolated; ++group) {
       Director fresh(settings_, group_ + "-fresh");
       fresh.begin();
       fresh.goTo(Phase::pause);
+      std::vector<double> ratios;
       for (int i = 0; i < kStreams && !ledger_->isViolated && !fresh.ledger_->isViolated; ++i) {
         const bool oursFirst = i % 2 == 0;
         const double before = oursFirst ? stream() : fresh.stream();
@@ -322,11 +332,14 @@ class Director {
       fresh.end();
       if (fresh.ledger_->isViolated)
         ledger_->violate("in a fresh group: " + std::string(fresh.ledger_->violation.data()));
+      if (ledger_->isViolated) return;
+      all.insert(all.end(), ratios.begin(), ratios.end());
+      medians.push_back(median(std::move(ratios)));
     }
     if (ledger_->isViolated) return;
-    const auto middle = ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2);
-    std::nth_element(ratios.begin(), middle, ratios.end());
-    result_.rateRatio = *middle;
+    result_.rateRatio = median(std::move(all));
+    result_.lowestRatio = *std::min_element(medians.begin(), medians.end());
+    result_.highestRatio = *std::max_element(medians.begin(), medians.end());
   }
 
   void countSlots() {

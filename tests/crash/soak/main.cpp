@@ -34,6 +34,8 @@ nlohmann::json toJson(const SoakResult& result) {
           {"rate", result.rate},
           {"fresh_rate", result.freshRate},
           {"rate_ratio", result.rateRatio},
+          {"lowest_ratio", result.lowestRatio},
+          {"highest_ratio", result.highestRatio},
           {"memory_growth", result.memoryGrowth},
           {"descriptor_growth", result.descriptorGrowth},
           {"segment_growth", result.segmentGrowth},
