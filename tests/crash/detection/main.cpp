@@ -1,7 +1,6 @@
 // How long after a member's death (or stop) every survivor has the view without it, and whether anybody is taken
 // for silent who is not.
 
-#include <sched.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -20,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/crash/cores.hpp"
 #include "tests/crash/detection/robust_mutex.hpp"
 #include "tests/crash/detection/setting.hpp"
 #include "tests/crash/distribution.hpp"
@@ -32,6 +32,7 @@ using ronde::crash::await;
 using ronde::crash::distribution;
 using ronde::crash::kPatience;
 using ronde::crash::nowNs;
+using ronde::crash::permittedCores;
 using ronde::crash::pinTo;
 using ronde::crash::Processes;
 using ronde::crash::sharedMemory;
@@ -49,18 +50,6 @@ struct Board {
       seenAt{};                    ///< when survivor i had a view without the victim
   std::atomic<int> unexpected{0};  ///< departures that nobody caused
 };
-
-/// The cores that this process may use.
-std::vector<int> permittedCores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  std::vector<int> cores;
-  if (sched_getaffinity(0, sizeof(set), &set) != 0) return cores;
-  for (int core = 0; core < CPU_SETSIZE; ++core) {
-    if (CPU_ISSET(core, &set)) cores.push_back(core);
-  }
-  return cores;
-}
 
 class Detection {
  public:
@@ -125,7 +114,7 @@ class Detection {
   }
 
   void survive(std::size_t index) {
-    if (!cores_.empty()) pinTo(cores_[1]);
+    if (!cores_.empty()) pinTo({cores_[1]});
     ronde::Communicator me(options("s" + std::to_string(index), static_cast<int>(survivors_)));
     ronde::View view = me.view();
     ++board_->ready;
@@ -141,7 +130,7 @@ class Detection {
   }
 
   void beVictim() {
-    if (!cores_.empty()) pinTo(cores_[0]);
+    if (!cores_.empty()) pinTo({cores_[0]});
     ronde::Communicator me(options("victim", 1));
     std::vector<char> memory(touched_, 1);
     ++board_->ready;

@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 
+#include "tests/crash/cores.hpp"
 #include "tests/crash/detection/setting.hpp"
 #include "tests/crash/processes.hpp"
 #include "tests/crash/shared_memory.hpp"
@@ -48,7 +49,7 @@ std::vector<double> timeRobustMutex(std::size_t touchedBytes, const std::vector<
     makeRobust(pair.mutex);
     Processes processes;
     const pid_t victim = processes.fork([&] {
-      if (!cores.empty()) pinTo(cores[0]);
+      if (!cores.empty()) pinTo({cores[0]});
       pthread_mutex_lock(&pair.mutex);
       const std::vector<char> touched(touchedBytes, 1);
       pair.isHeld = true;
@@ -56,7 +57,7 @@ std::vector<double> timeRobustMutex(std::size_t touchedBytes, const std::vector<
     });
     await("the victim has the mutex", [&] { return pair.isHeld.load(); });
     processes.fork([&] {
-      if (!cores.empty()) pinTo(cores[1]);
+      if (!cores.empty()) pinTo({cores[1]});
       pair.isAwaited = true;
       if (pthread_mutex_lock(&pair.mutex) == EOWNERDEAD) pair.takenAt = nowNs();
       for (;;) pause();

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sched.h>
-
 #include <chrono>
 #include <cstdint>
 #include <stdexcept>
@@ -22,14 +20,6 @@ void await(const char* what, Ready ready) {
     if (std::chrono::steady_clock::now() > until) throw std::runtime_error(std::string("waited in vain: ") + what);
     std::this_thread::sleep_for(std::chrono::microseconds(100));
   }
-}
-
-/// Binds the calling thread to a core.
-inline void pinTo(int core) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(core, &set);
-  if (sched_setaffinity(0, sizeof(set), &set) != 0) throw std::runtime_error("cannot bind a process to a core");
 }
 
 }  // namespace ronde::crash
