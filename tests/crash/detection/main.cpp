@@ -13,10 +13,11 @@
 #include <fstream>
 #include <new>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <ronde/inspect.hpp>
 #include <ronde/ronde.hpp>
-#include <stdexcept>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/crash/cores.hpp"
@@ -36,11 +37,12 @@ using ronde::crash::permittedCores;
 using ronde::crash::pinTo;
 using ronde::crash::Processes;
 using ronde::crash::sharedMemory;
-using ronde::crash::timeRobustMutex;
+using ronde::crash::timeRobustMutexes;
 
 using namespace std::chrono_literals;
 
 constexpr std::size_t kMaxSurvivors = 31;
+constexpr std::size_t kLarge = std::size_t{1} << 30;
 
 /// What the director and the members share: anonymous memory.
 struct Board {
@@ -51,13 +53,25 @@ struct Board {
   std::atomic<int> unexpected{0};  ///< departures that nobody caused
 };
 
+/// The cores that victim and survivors are bound to; none: the kernel places them.
+struct Placement {
+  std::vector<int> victim;
+  std::vector<int> survivors;
+
+  /// The victim on one, the survivors on the others. None where there is only one.
+  static std::optional<Placement> apart() {
+    const std::vector<int> cores = permittedCores();
+    if (cores.size() < 2) return std::nullopt;
+    return Placement{{cores.front()}, {cores.begin() + 1, cores.end()}};
+  }
+};
+
 class Detection {
  public:
-  /// `cores`: one for the victim and one for the survivors; empty: as it comes.
-  Detection(int members, std::size_t touchedMiB, std::vector<int> cores = {})
+  Detection(int members, std::size_t touchedBytes, Placement placement = {})
       : survivors_(static_cast<std::size_t>(members - 1)),
-        touched_(touchedMiB << 20),
-        cores_(std::move(cores)),
+        touched_(touchedBytes),
+        placement_(std::move(placement)),
         group_("detection-" + std::to_string(getpid())),
         board_(new (sharedMemory<Board>(1)) Board) {
     for (std::size_t i = 0; i < survivors_; ++i) processes_.fork([this, i] { survive(i); });
@@ -114,7 +128,7 @@ class Detection {
   }
 
   void survive(std::size_t index) {
-    if (!cores_.empty()) pinTo({cores_[1]});
+    if (!placement_.survivors.empty()) pinTo(placement_.survivors);
     ronde::Communicator me(options("s" + std::to_string(index), static_cast<int>(survivors_)));
     ronde::View view = me.view();
     ++board_->ready;
@@ -130,7 +144,7 @@ class Detection {
   }
 
   void beVictim() {
-    if (!cores_.empty()) pinTo({cores_[0]});
+    if (!placement_.victim.empty()) pinTo(placement_.victim);
     ronde::Communicator me(options("victim", 1));
     std::vector<char> memory(touched_, 1);
     ++board_->ready;
@@ -139,7 +153,7 @@ class Detection {
 
   std::size_t survivors_;
   std::size_t touched_;
-  std::vector<int> cores_;
+  Placement placement_;
   std::string group_;
   Board* board_;
   Processes processes_;
@@ -148,39 +162,37 @@ class Detection {
 }  // namespace
 
 int main(int argc, char** argv) {
-  int members = 4;
+  int members = 8;
   int kills = 200;
   int largeKills = 10;
-  bool apart = false;
   int stops = 3;
   int pauseSeconds = 0;
   double loadMinutes = 0;
   std::string json;
   CLI::App app{
       "Times how soon the survivors know of a death or a stop: milliseconds from the signal to each one's view. "
-      "Beside deaths with 1 GiB: until the waiter of a robust mutex has it."};
+      "Deaths with 1 GiB are timed with the victim on a core apart (where there are two), placed by the kernel, "
+      "and, beside that, until as many waiters of robust mutexes know."};
   app.add_option("--members", members, "processes in the group, the victim included")
       ->check(CLI::Range(2, 32))
       ->capture_default_str();
   app.add_option("--kills", kills, "of a small victim")->capture_default_str();
-  app.add_option("--large-kills", largeKills, "of a victim that has touched 1 GiB")->capture_default_str();
-  app.add_flag(
-      "--apart", apart,
-      "kills: the victim on another core than the survivors, so that the kernel does not free its memory where "
-      "they are to run");
+  app.add_option("--large-kills", largeKills, "of a victim that has touched 1 GiB, each of the three ways")
+      ->capture_default_str();
   app.add_option("--stops", stops, "SIGSTOP, until the eviction; 2 s each")->capture_default_str();
   app.add_option("--pause", pauseSeconds, "stop the whole group for so many seconds");
   app.add_option("--load-minutes", loadMinutes, "four spinning processes per core for so long");
   app.add_option("--json", json, "writes the result to FILE")->type_name("FILE");
   CLI11_PARSE(app, argc, argv);
   try {
-    const std::vector<int> cores = apart ? permittedCores() : std::vector<int>();
-    if (apart && cores.size() < 2) throw std::runtime_error("--apart needs two cores");
     nlohmann::json report;
-    if (kills > 0) report["kill"] = distribution(Detection(members, 0, cores).measure(SIGKILL, kills));
+    if (kills > 0) report["kill"] = distribution(Detection(members, 0).measure(SIGKILL, kills));
     if (largeKills > 0) {
-      report["kill_1GiB"] = distribution(Detection(members, 1024, cores).measure(SIGKILL, largeKills));
-      report["robust_mutex_1GiB"] = distribution(timeRobustMutex(std::size_t{1} << 30, cores, largeKills));
+      const auto apart = Placement::apart();
+      report["kill_1GiB_apart"] =
+          apart ? distribution(Detection(members, kLarge, *apart).measure(SIGKILL, largeKills)) : nullptr;
+      report["kill_1GiB"] = distribution(Detection(members, kLarge).measure(SIGKILL, largeKills));
+      report["robust_mutexes_1GiB"] = distribution(timeRobustMutexes(kLarge, members - 1, largeKills));
     }
     if (stops > 0) report["stop"] = distribution(Detection(members, 0).measure(SIGSTOP, stops));
     if (pauseSeconds > 0) {

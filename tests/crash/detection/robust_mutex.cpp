@@ -3,15 +3,16 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <new>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <thread>
 
-#include "tests/crash/cores.hpp"
 #include "tests/crash/detection/setting.hpp"
 #include "tests/crash/processes.hpp"
 #include "tests/crash/shared_memory.hpp"
@@ -21,7 +22,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Anonymous memory that victim and waiter share.
+/// Anonymous memory that the victim and one waiter share.
 struct Pair {
   pthread_mutex_t mutex;
   std::atomic<bool> isHeld;
@@ -41,35 +42,37 @@ void makeRobust(pthread_mutex_t& mutex) {
 
 }  // namespace
 
-std::vector<double> timeRobustMutex(std::size_t touchedBytes, const std::vector<int>& cores, int rounds) {
-  auto* const memory = sharedMemory<Pair>(1);
+std::vector<double> timeRobustMutexes(std::size_t touchedBytes, int waiters, int rounds) {
+  const auto count = static_cast<std::size_t>(waiters);
+  Pair* const memory = sharedMemory<Pair>(count);
+  const std::span<Pair> pairs(memory, count);
   std::vector<double> delays;
   for (int round = 0; round < rounds; ++round) {
-    Pair& pair = *new (memory) Pair{};
-    makeRobust(pair.mutex);
+    for (Pair& pair : pairs) makeRobust((new (&pair) Pair{})->mutex);
     Processes processes;
     const pid_t victim = processes.fork([&] {
-      if (!cores.empty()) pinTo({cores[0]});
-      pthread_mutex_lock(&pair.mutex);
+      for (Pair& pair : pairs) pthread_mutex_lock(&pair.mutex);
       const std::vector<char> touched(touchedBytes, 1);
-      pair.isHeld = true;
+      for (Pair& pair : pairs) pair.isHeld = true;
       for (;;) pause();
     });
-    await("the victim has the mutex", [&] { return pair.isHeld.load(); });
-    processes.fork([&] {
-      if (!cores.empty()) pinTo({cores[1]});
-      pair.isAwaited = true;
-      if (pthread_mutex_lock(&pair.mutex) == EOWNERDEAD) pair.takenAt = nowNs();
-      for (;;) pause();
-    });
-    await("the other one asks for it", [&] { return pair.isAwaited.load(); });
+    await("the victim has the mutexes", [&] { return pairs.back().isHeld.load(); });
+    for (Pair& pair : pairs) {
+      processes.fork([&pair] {
+        pair.isAwaited = true;
+        if (pthread_mutex_lock(&pair.mutex) == EOWNERDEAD) pair.takenAt = nowNs();
+        for (;;) pause();
+      });
+    }
+    const auto all = [&](auto isSo) { return std::all_of(pairs.begin(), pairs.end(), isSo); };
+    await("the others ask for them", [&] { return all([](const Pair& pair) { return pair.isAwaited.load(); }); });
     std::this_thread::sleep_for(5ms);
     const std::int64_t from = nowNs();
     kill(victim, SIGKILL);
-    await("the other one has it", [&] { return pair.takenAt != 0; });
-    delays.push_back(static_cast<double>(pair.takenAt - from) / 1e6);
+    await("the others have them", [&] { return all([](const Pair& pair) { return pair.takenAt != 0; }); });
+    for (const Pair& pair : pairs) delays.push_back(static_cast<double>(pair.takenAt - from) / 1e6);
   }
-  munmap(memory, sizeof(Pair));
+  munmap(memory, count * sizeof(Pair));
   return delays;
 }
 

@@ -5,10 +5,10 @@
 
 namespace ronde::crash {
 
-/// For comparison: milliseconds from SIGKILL, to a process that has touched so many bytes and holds a
-/// POSIX robust mutex, until another one that waits for it has it (EOWNERDEAD). `cores`: one for the victim and
-/// one for the waiter; empty: as it comes. Nothing of ronde is in it.
+/// For comparison: milliseconds from SIGKILL, to a process that has touched so many bytes and holds `waiters`
+/// POSIX robust mutexes, until each of as many others, one at each mutex, has its own (EOWNERDEAD). Nothing of
+/// ronde is in it, and nobody is bound to a core.
 /// @throws std::runtime_error
-std::vector<double> timeRobustMutex(std::size_t touchedBytes, const std::vector<int>& cores, int rounds);
+std::vector<double> timeRobustMutexes(std::size_t touchedBytes, int waiters, int rounds);
 
 }  // namespace ronde::crash
