@@ -1,19 +1,12 @@
 #include "tests/crash/detection/robust_mutex.hpp"
 
+#include <linux/futex.h>
 #include <pthread.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <atomic>
 #include <cerrno>
-#include <chrono>
 #include <new>
-#include <span>
-#include <stdexcept>
-#include <string>
-#include <thread>
 
-#include "tests/crash/detection/setting.hpp"
 #include "tests/crash/processes.hpp"
 #include "tests/crash/shared_memory.hpp"
 
@@ -22,12 +15,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Anonymous memory that the victim and one waiter share.
-struct Pair {
-  pthread_mutex_t mutex;
-  std::atomic<bool> isHeld;
-  std::atomic<bool> isAwaited;
-  std::atomic<std::int64_t> takenAt;
+/// Anonymous memory that the victim and the waiters share.
+struct Mutexes {
+  std::array<pthread_mutex_t, kMaxSurvivors> each;
+  std::atomic<bool> areHeld;
+  Notices notices;
 };
 
 void makeRobust(pthread_mutex_t& mutex) {
@@ -40,40 +32,44 @@ void makeRobust(pthread_mutex_t& mutex) {
   if (error != 0) throw std::runtime_error("no robust mutex here, error " + std::to_string(error));
 }
 
+/// By glibc's own word of it.
+bool isAwaited(const pthread_mutex_t& mutex) {
+  const auto word = static_cast<unsigned>(reinterpret_cast<const std::atomic<int>&>(mutex.__data.__lock).load());
+  return (word & FUTEX_WAITERS) != 0;
+}
+
 }  // namespace
 
-std::vector<double> timeRobustMutexes(std::size_t touchedBytes, int waiters, int rounds) {
+std::vector<double> timeRobustMutexes(int waiters, std::size_t touchedBytes, const Placement& placement,
+                                      int rounds) {
   const auto count = static_cast<std::size_t>(waiters);
-  Pair* const memory = sharedMemory<Pair>(count);
-  const std::span<Pair> pairs(memory, count);
-  std::vector<double> delays;
+  auto* const memory = sharedMemory<Mutexes>(1);
+  std::vector<double> times;
   for (int round = 0; round < rounds; ++round) {
-    for (Pair& pair : pairs) makeRobust((new (&pair) Pair{})->mutex);
+    Mutexes& mutexes = *new (memory) Mutexes{};
+    for (std::size_t i = 0; i < count; ++i) makeRobust(mutexes.each[i]);
     Processes processes;
     const pid_t victim = processes.fork([&] {
-      for (Pair& pair : pairs) pthread_mutex_lock(&pair.mutex);
-      const std::vector<char> touched(touchedBytes, 1);
-      for (Pair& pair : pairs) pair.isHeld = true;
+      placeOn(placement.victim);
+      for (std::size_t i = 0; i < count; ++i) pthread_mutex_lock(&mutexes.each[i]);
+      touchMemory(touchedBytes);
+      mutexes.areHeld = true;
       for (;;) pause();
     });
-    await("the victim has the mutexes", [&] { return pairs.back().isHeld.load(); });
-    for (Pair& pair : pairs) {
-      processes.fork([&pair] {
-        pair.isAwaited = true;
-        if (pthread_mutex_lock(&pair.mutex) == EOWNERDEAD) pair.takenAt = nowNs();
+    await("the victim has the mutexes", [&] { return mutexes.areHeld.load(); });
+    for (std::size_t i = 0; i < count; ++i) {
+      processes.fork([&, i] {
+        placeOn(placement.survivors);
+        if (pthread_mutex_lock(&mutexes.each[i]) == EOWNERDEAD) mutexes.notices[i] = nowNs();
         for (;;) pause();
       });
+      await("a waiter waits", [&] { return isAwaited(mutexes.each[i]); });
     }
-    const auto all = [&](auto isSo) { return std::all_of(pairs.begin(), pairs.end(), isSo); };
-    await("the others ask for them", [&] { return all([](const Pair& pair) { return pair.isAwaited.load(); }); });
     std::this_thread::sleep_for(5ms);
-    const std::int64_t from = nowNs();
-    kill(victim, SIGKILL);
-    await("the others have them", [&] { return all([](const Pair& pair) { return pair.takenAt != 0; }); });
-    for (const Pair& pair : pairs) delays.push_back(static_cast<double>(pair.takenAt - from) / 1e6);
+    times.push_back(timeUntilAllKnow(victim, SIGKILL, mutexes.notices, count));
   }
-  munmap(memory, count * sizeof(Pair));
-  return delays;
+  munmap(memory, sizeof(Mutexes));
+  return times;
 }
 
 }  // namespace ronde::crash
