@@ -583,8 +583,10 @@ Outcome Communicator::stop(Timeout timeout) {
 void Communicator::rejoin() {
   impl_->refuseForkedChild();
   if (!stop()) {
-    throw Error(Errc::system,
-                "rejoin: other threads are still inside calls of this communicator; let them return");
+    throw Error(
+        Errc::system,
+        "rejoin: other threads are still inside calls of this communicator, or a lock of the group names it; let "
+        "them return, and if that does not help, end the process");
   }
   impl_->member = join(impl_->options);
   ++impl_->membership;

@@ -233,13 +233,16 @@ bool JoinedMember::leave(const Deadline& deadline) {
   if (isLast) segment_->abandonName();
   publishCounters();
   context.ringAll();
-  service_.reset();
-  // Sends to others are not counted, which would cost each of them more than its lock does. One that has looked at
-  // our slot word for the last time is under a mailbox's lock.
+  // Sends to others are not counted, which would cost each of them more than its lock does. Those that have not
+  // looked for the last time yet write nothing any more, even where the registry was not to be had and our slot
+  // word still says active; one that has is under a mailbox's lock. SYNC: departure. The heart beats meanwhile, so
+  // that nobody takes us for silent and kills us for that lock.
+  liveness_.retire();
   while (holdsAnyLock(*segment_, self_)) {
     if (deadline.passed()) return false;
     std::this_thread::sleep_for(std::chrono::microseconds(200));
   }
+  service_.reset();
   // From here on the slot may be given out again; nothing of ours touches it any more. If the registry was not to
   // be had, the others find the file lock free and count us as died.
   segment_->releaseSlot(self_.slot);

@@ -35,7 +35,9 @@ class JoinedMember {
   JoinedMember& operator=(const JoinedMember&) = delete;
   ~JoinedMember();
 
-  /// Ends the membership; false if calls were still under way at the deadline (then it may be tried again).
+  /// Ends the membership; false if at the deadline calls were still under way, or a lock named us, as it does
+  /// while a thread of ours is under it (or for good, if the word is damaged). Then it may be tried again; until
+  /// then the heart goes on.
   bool leave(const Deadline& deadline);
 
   /// Fills in what every event has and hands it to the observer. No-op without one.

@@ -79,9 +79,9 @@ PushResult Mailbox::push(const Envelope& envelope, const Content& content, const
   }
   // Both are asked again under the lock. Who was evicted while it held the lock has released it or was killed
   // before the clean-up of its view ended, so a late record cannot follow, and a record cannot reach the next
-  // owner of the slot. Who left by another thread's stop() meanwhile waits there for us to come off the lock if we
-  // are past this look, and may have lost the lock to somebody if not. SYNC: departure.
-  if (!isActive(segment_, self_) || !isActive(segment_, owner_)) {
+  // owner of the slot. Another thread's stop() waits for us to come off the lock if we are past this look. If we
+  // are not, somebody may have taken the lock over: we give back only what is ours. SYNC: departure.
+  if (oracle_.isRetired() || !isActive(segment_, self_) || !isActive(segment_, owner_)) {
     state.producers.unlockIfHeldBy(self_);
     return PushResult::refused;
   }

@@ -61,7 +61,6 @@ bool Liveness::isGone(std::uint32_t slot) const {
 
 bool Liveness::fence(std::uint32_t slot, SlotWord judged) const {
   if (isGone(slot)) return true;
-  if (isDead(slot, false)) return false;  // killed already: to free its memory takes a while
   if (!isSilentNow({slot, judged.incarnation})) return false;
   const SlotTableState& table = segment_.slot(slot);
   const ProcessIdentity identity = identityOf(table);
@@ -72,7 +71,9 @@ bool Liveness::fence(std::uint32_t slot, SlotWord judged) const {
   if (segment_.isSlotOfAnother(slot, identity.pid)) return false;
   // Asking took a while. The note may be old by now, since who renews it may be waiting for us; the heart is not.
   if (table.word.load(std::memory_order_seq_cst) != judged.pack() || hasBeatenSince(slot)) return false;
-  if (!process.killForSure()) return false;
+  // Most likely killed already, and to free its memory takes a while; but the service thread may have ended alone.
+  const bool isDying = isDead(slot, false);
+  if (!process.killForSure() || isDying) return false;
   log::warn("killed pid {} in slot {}: it was silent and held a lock", identity.pid, slot);
   const Deadline deadline = Deadline::in(kFenceLimit);
   while (!isDeserted(slot)) {
@@ -90,7 +91,6 @@ OwnerState Liveness::ownerState(Member owner) {
   }
   if (owner.slot == ownSlot_) return OwnerState::alive;
   if (isGone(owner.slot)) return OwnerState::dead;
-  if (isDead(owner.slot, false)) return OwnerState::alive;  // for a moment: it is ending
   // Also one that leaves, or was evicted and runs again, may hold a lock for a moment, and will release it.
   if (!isSilentNow({owner.slot, word.incarnation})) return OwnerState::alive;
   if (segment_.silencePolicy() == SilencePolicy::evict && fence(owner.slot, word)) return OwnerState::dead;

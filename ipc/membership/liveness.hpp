@@ -30,7 +30,7 @@ class Liveness : public OwnerOracle {
 
   /// Kills the member whose slot word was `judged`, if there is fresh evidence of its silence, so that what it
   /// holds can be taken over. True once it is dead; false if nothing says that it is silent now (it may have been
-  /// evicted, and be running well), if it may not be killed, or is this process.
+  /// evicted, and be running well), if it may not be killed, is this process, or was dying before: ask again.
   bool fence(std::uint32_t slot, SlotWord judged) const;
 
   /// For waiters on a lock. A silent owner, evicted or not, is fenced if the group's policy is to evict.

@@ -37,18 +37,8 @@ void forEachLock(const Segment& segment, Visit visit) {
   }
 }
 
-}  // namespace
-
-bool holdsAnyLock(const Segment& segment, Member member) {
-  bool holding = false;
-  forEachLock(segment, [&](const SlotLock& lock) { holding = holding || lock.isHeldBy(member); });
-  return holding;
-}
-
-namespace {
-
 /// An evicted member that was stopped while it held a lock would go on writing under it whenever it resumes, so it
-/// is killed. Who holds one and is not silent is about to release it, and writes under none any more; a dead
+/// is killed. Who holds one and is not silent is about to release it, and will write under no other; a dead
 /// holder's lock is taken over by whoever needs it. False: look again.
 bool isOffLocks(const MemberContext& context, Member departed, SlotWord word) {
   return !holdsAnyLock(context.segment, departed) || context.liveness.fence(departed.slot, word);
@@ -90,7 +80,7 @@ bool deliverAdopted(const MemberContext& context, Member departed, Slots& unavai
       // Refused because the addressee departed is as good as delivered; because we did, is not ours to say.
       const bool isDone =
           result == PushResult::pushed || result == PushResult::refused || result == PushResult::corrupt;
-      handedOver = handedOver && isDone && context.isActive(context.self);
+      handedOver = handedOver && isDone && context.isActive(context.self) && !context.liveness.isRetired();
     }
     if (handedOver) block.advance(BlockPhase::adopted, BlockPhase::handedOver);
     finished = finished && handedOver;
@@ -139,6 +129,12 @@ bool isWorkLeft(const MemberContext& context) {
 }
 
 }  // namespace
+
+bool holdsAnyLock(const Segment& segment, Member member) {
+  bool holding = false;
+  forEachLock(segment, [&](const SlotLock& lock) { holding = holding || lock.isHeldBy(member); });
+  return holding;
+}
 
 bool cleanUp(const MemberContext& context, const Registry& registry) {
   SlotLock& lock = context.segment.control().cleanupLock;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <ronde/types.hpp>
 
 #include "ipc/sync/deadline.hpp"
@@ -26,6 +27,14 @@ class OwnerOracle {
   virtual OwnerState ownerState(Member owner) = 0;
   /// False once the asking process wants its own waits to end (it is stopping). Asked between slices of waiting.
   [[nodiscard]] virtual bool mayWait() const noexcept { return true; }
+
+  /// The asking process gives its membership up: a thread of it that gets a lock after this writes nothing and
+  /// gives it back, since anybody may take it over once the slot is given back. For ever. SYNC: departure.
+  void retire() noexcept { retired_.store(true, std::memory_order_seq_cst); }
+  [[nodiscard]] bool isRetired() const noexcept { return retired_.load(std::memory_order_seq_cst); }
+
+ private:
+  std::atomic<bool> retired_{false};
 };
 
 enum class [[nodiscard]] LockResult{
@@ -45,8 +54,9 @@ inline bool holdsLock(LockResult result) {
 ///   bit 31: somebody sleeps | bits 30..10: incarnation (low 21 bits) | bits 9..0: slot + 1 | all 0: free
 ///
 /// Who writes: anyone, by CAS from 0 to itself; the owner, to 0; a waiter, bit 31; and whoever the oracle tells
-/// that the owner is dead, by CAS on the exact value. There is no ABA: a member that is dead never locks again,
-/// and whoever gets its slot has another incarnation (the low 21 bits of it: a name that nobody needed for two
+/// that the owner is dead, by CAS on the exact value. There is no ABA: a member that is dead never locks again (a
+/// thread that outlives stop() may, but writes nothing, see OwnerOracle::retire()), and whoever gets its slot has
+/// another incarnation (the low 21 bits of it: a name that nobody needed for two
 /// million owners of the slot could be taken for its present one). What a death leaves: the owner's name, until
 /// somebody needs the lock, which may be long after the slot has its next owner (Liveness calls former
 /// incarnations dead). Nothing slow is done under it: no waiting, no user code, no log; on the mailboxes' locks
@@ -72,8 +82,8 @@ class SlotLock {
     if ((word_.exchange(0, std::memory_order_seq_cst) & kSleepers) != 0) futexWakeAll(word_);
   }
 
-  /// Gives back what `self` took, unless it is another's by now: for who has left the group meanwhile, whose locks
-  /// anybody may take over.
+  /// Gives back what `self` took, unless it is another's by now: for a caller that has left the group meanwhile,
+  /// so that anybody may take its locks over.
   void unlockIfHeldBy(Member self) noexcept {
     std::uint32_t seen = word_.load(std::memory_order_seq_cst);
     while ((seen & ~kSleepers) == ownerWord(self)) {

@@ -76,20 +76,27 @@ TEST_CASE("outbox: a sender that dies while it copies a broadcast has committed 
 
 // SYNC: departure. A push may have waited at the lock for a while: both sides are asked again once it has it.
 TEST_CASE("mailbox: a push that waited at the lock is refused if either side departed meanwhile", "[mailbox]") {
+  enum class Cause { receiverDeparted, senderDeparted, senderRetired };
   const Watchdog watchdog;
   const BareGroup group(3);
-  const std::size_t gone = GENERATE(0U, 1U);
-  CAPTURE(gone);
+  const Cause cause = GENERATE(Cause::receiverDeparted, Cause::senderDeparted, Cause::senderRetired);
+  CAPTURE(static_cast<int>(cause));
+  const BareMember& gone = group[cause == Cause::receiverDeparted ? 0 : 1];
   SlotLock& lock = group.segment().mailbox(0).producers;
   REQUIRE(holdsLock(lock.lock(group[2].self, group[2].liveness, soon())));
   PushResult result{};
   std::thread pushing([&] { result = push(group[1], group[0], 1, bytesOf("late")); });
   // It has asked once when it sleeps at the lock.
   while ((wordOf(lock).load() >> 31) == 0) std::this_thread::yield();
-  group[gone].setPhase(Phase::departed, Departure::silent);
+  if (cause == Cause::senderRetired) {
+    group[1].liveness.retire();
+  } else {
+    gone.setPhase(Phase::departed, Departure::silent);
+  }
   lock.unlock();
   pushing.join();
   CHECK(result == PushResult::refused);
-  group[gone].setPhase(Phase::active);
+  CHECK(wordOf(lock) == 0);
+  gone.setPhase(Phase::active);
   CHECK_FALSE(take(group[0]).isMessage());
 }

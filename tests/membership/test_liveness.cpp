@@ -154,6 +154,30 @@ TEST_CASE("liveness: a silent owner of a lock is killed if and only if the polic
   CHECK(child.report() == "<signal 9>");
 }
 
+// The life word tells of the service thread alone: who is silent under a lock may be stopped, not dying.
+TEST_CASE("liveness: a silent owner is killed also where its life word says dead already", "[membership]") {
+  const Watchdog watchdog;
+  const Options options = scratchOptions(2);
+  const Gate go;
+  const Gate joined;
+  const Shared<Member> owner;
+  Child child([&]() -> std::string {
+    go.pass();
+    BareMember member(options, "child");
+    if (member.admit() != Admission::waiting) return "not admitted";
+    *owner = member.self;
+    joined.open();
+    stayUntilKilled();
+  });
+  BareMember observer(options, "observer");
+  go.open();
+  child.awaitOpen(joined);
+  observer.segment->slot(owner->slot).life.store(FUTEX_OWNER_DIED);
+  CHECK(observer.liveness.ownerState(*owner) == OwnerState::alive);  // for a moment, if it is dying
+  while (observer.liveness.ownerState(*owner) != OwnerState::dead) observer.noteSilent(*owner);
+  CHECK(child.report() == "<signal 9>");
+}
+
 // It was silent and goes on: until the next judgement it may hold a lock for a moment, and will release it.
 TEST_CASE("liveness: nobody is killed whose heart has gone on", "[membership]") {
   const Watchdog watchdog;

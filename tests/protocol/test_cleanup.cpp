@@ -91,6 +91,22 @@ TEST_CASE("clean-up: what an evicted member commits late reaches nobody, whateve
   for (const std::size_t who : {0U, 2U}) CHECK(takeAll(group[who]).empty());
 }
 
+// Its own pushes are refused, which is no word about the addressee.
+TEST_CASE("clean-up: who is about to leave marks nothing as handed over that it could not hand over",
+          "[protocol]") {
+  const BareGroup group(4);
+  BareMember& sender = group[1];
+  const Bytes bytes = bytesOf("to all or none");
+  const Block block = intend(group, sender, 1, bytes);
+  sender.die();
+  BareGroup::installWithout(sender, Departure::died, group[0]);
+  group[0].liveness.retire();
+  CHECK_FALSE(cleanUpBy(group[0]));
+  CHECK(block.phase() == BlockPhase::adopted);
+  CHECK(cleanUpBy(group[2]));
+  for (const std::size_t who : {0U, 2U, 3U}) CHECK(takeAll(group[who]) == std::vector<Bytes>{bytes});
+}
+
 // Idempotent: a cleaner that died is followed by another, which begins anew.
 TEST_CASE("clean-up: a cleaner that died anywhere is followed by the next", "[protocol]") {
   BareGroup group(5);
