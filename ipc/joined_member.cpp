@@ -13,7 +13,7 @@ namespace {
 constexpr std::chrono::seconds kLeaveLimit{5};
 constexpr std::chrono::milliseconds kGiveUpLimit{100};
 
-/// At the end of its deadline a joiner still waits a little for a lock that somebody holds for a moment.
+/// At the end of its deadline a caller still waits a little for a lock that somebody holds for a moment.
 Deadline forALock(const Deadline& deadline) {
   return Deadline::in(std::max<std::chrono::nanoseconds>(deadline.remaining(), kGiveUpLimit));
 }
@@ -226,11 +226,6 @@ bool JoinedMember::leave(const Deadline& deadline) {
   static_cast<void>(tokenRing.release(tokenRing.heldFence()));
   const Leaving self{self_, Departure::left};
   registry.remove(context, {&self, 1}, deadline);
-  // With us the last member is gone. Somebody dead may still hold on to the file; whoever comes founds a new
-  // group. The slots are asked, too, since a damaged view must not cost a living group its name.
-  const auto view = context.views.current();
-  const bool isLast = view && view->number > 0 && view->members.empty() && registry.arrivedCount(liveness_) == 0;
-  if (isLast) segment_->abandonName();
   publishCounters();
   context.ringAll();
   // Sends to others are not counted, which would cost each of them more than its lock does. Those that have not
@@ -238,11 +233,18 @@ bool JoinedMember::leave(const Deadline& deadline) {
   // word still says active; one that has is under a mailbox's lock. SYNC: departure. The heart beats meanwhile, so
   // that nobody takes us for silent and kills us for that lock.
   liveness_.retire();
+  liveness_.setMayWait(false);
+  const Deadline locksDeadline = forALock(deadline);
   while (holdsAnyLock(*segment_, self_)) {
-    if (deadline.passed()) return false;
+    if (locksDeadline.passed()) return false;
     std::this_thread::sleep_for(std::chrono::microseconds(200));
   }
-  service_.reset();
+  service_.reset();  // it may have taken another lock since, and is off it when it has ended
+  // With us the last member is gone. Somebody dead may still hold on to the file; whoever comes founds a new
+  // group. The slots are asked, too, since a damaged view must not cost a living group its name.
+  const auto view = context.views.current();
+  const bool isLast = view && view->number > 0 && view->members.empty() && registry.arrivedCount(liveness_) == 0;
+  if (isLast) segment_->abandonName();
   // From here on the slot may be given out again; nothing of ours touches it any more. If the registry was not to
   // be had, the others find the file lock free and count us as died.
   segment_->releaseSlot(self_.slot);

@@ -73,7 +73,8 @@ void ServiceThread::run() {
       nextBeat = Clock::now() + context_.segment.heartbeatInterval();
       if (callbacks_.beat) callbacks_.beat();
     }
-    const bool isMember = context_.isActive(context_.self);
+    if (isDue && context_.liveness.isRetired()) removeOurselves();
+    const bool isMember = takesPart();
     if (isMember) removeDead(isDue);
     // A newcomer judges, too: where nobody else lives, whom it waits for at the registry's lock may be stopped.
     if (isDue && !context_.isOut()) judgeSilence();
@@ -94,10 +95,20 @@ void ServiceThread::beat() {
   own.beatAtNs.store(static_cast<std::uint64_t>(std::chrono::nanoseconds(Clock::now().time_since_epoch()).count()),
                      std::memory_order_relaxed);
   own.beats.fetch_add(1, std::memory_order_release);
-  if (!unnamedReported_ && !context_.segment.isNamed()) {
+  if (!unnamedReported_ && context_.standing() == Status::ok && !context_.segment.isNamed()) {
     unnamedReported_ = true;
     log::error("the segment's name was removed under the living group: newcomers will found another one");
   }
+}
+
+bool ServiceThread::takesPart() const {
+  return context_.isActive(context_.self) && !context_.liveness.isRetired();
+}
+
+void ServiceThread::removeOurselves() {
+  if (!context_.isActive(context_.self)) return;
+  const Leaving self{context_.self, Departure::left};
+  if (registry_.remove(context_, {&self, 1}, Deadline::in(kLockLimit))) context_.ringAll();
 }
 
 void ServiceThread::removeDead(bool thorough) {
@@ -142,7 +153,7 @@ void ServiceThread::judgeSilence() {
     if (isSilent && !departed) silent.push_back({member, Departure::silent, beats});
   }
   if (!verdict.beating.empty() && callbacks_.heartbeats) callbacks_.heartbeats(verdict.beating);
-  if (context_.segment.silencePolicy() != SilencePolicy::evict || !context_.isActive(context_.self)) return;
+  if (context_.segment.silencePolicy() != SilencePolicy::evict || !takesPart()) return;
   if (!silent.empty() && registry_.remove(context_, silent, Deadline::in(kLockLimit))) {
     for (const Leaving& one : silent) {
       if (!context_.isActive(one.member)) log::warn("slot {} was silent and is evicted", one.member.slot);
@@ -172,7 +183,7 @@ void ServiceThread::sleepUntil(Clock::time_point wakeAt) {
   const std::uint32_t capacity = context_.segment.geometry().capacity;
   auto limit = std::chrono::nanoseconds(wakeAt - Clock::now());
   if (!cleaned_) limit = std::min<std::chrono::nanoseconds>(limit, kCleanUpRetry);
-  const bool watches = context_.isActive(context_.self);  // who is out of the group follows up no death
+  const bool watches = takesPart();
   if (watches && removalFailed_) limit = std::min<std::chrono::nanoseconds>(limit, kRemovalRetry);
   for (std::uint32_t step = 1; watches && step < capacity && watched_.size() < kFutexWaitAnyMax; ++step) {
     const SlotTableState& other = context_.segment.slot((context_.self.slot + step) % capacity);

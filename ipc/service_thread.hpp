@@ -39,7 +39,11 @@ class ServiceThread {
   void run();
   void beat();
   void judgeSilence();
+  /// False of who is out of the group or about to be: it follows up no death and cleans nothing up.
+  [[nodiscard]] bool takesPart() const;
   void removeDead(bool thorough);
+  /// What stop() could not do because the registry was not to be had, once it has given everything else up.
+  void removeOurselves();
   void reportViews();
   void sleepUntil(Clock::time_point wakeAt);
 

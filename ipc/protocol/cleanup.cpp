@@ -38,8 +38,8 @@ void forEachLock(const Segment& segment, Visit visit) {
 }
 
 /// An evicted member that was stopped while it held a lock would go on writing under it whenever it resumes, so it
-/// is killed. Who holds one and is not silent is about to release it, and will write under no other; a dead
-/// holder's lock is taken over by whoever needs it. False: look again.
+/// is killed. Who holds one and is not silent is about to release it; a dead holder's lock is taken over by
+/// whoever needs it. False: look again.
 bool isOffLocks(const MemberContext& context, Member departed, SlotWord word) {
   return !holdsAnyLock(context.segment, departed) || context.liveness.fence(departed.slot, word);
 }

@@ -28,8 +28,11 @@ class OwnerOracle {
   /// False once the asking process wants its own waits to end (it is stopping). Asked between slices of waiting.
   [[nodiscard]] virtual bool mayWait() const noexcept { return true; }
 
-  /// The asking process gives its membership up: a thread of it that gets a lock after this writes nothing and
-  /// gives it back, since anybody may take it over once the slot is given back. For ever. SYNC: departure.
+  /// The asking process gives its membership up: a thread of it that gets a mailbox's lock after this writes
+  /// nothing, since anybody may take that over once the slot is given back. For ever. SYNC: departure. The order,
+  /// all of it sequentially consistent, so that whoever reads false had its lock before stop() looked:
+  ///   stop():  retire();  wait until no lock names us;  give the slot back
+  ///   push():  take the lock;  look at isRetired();  write
   void retire() noexcept { retired_.store(true, std::memory_order_seq_cst); }
   [[nodiscard]] bool isRetired() const noexcept { return retired_.load(std::memory_order_seq_cst); }
 

@@ -5,7 +5,8 @@
 // and who finds under the lock that it is out gives back only what still is its own.
 // Found by reading that: where the registry was not to be had, the slot word went on saying active, so a thread
 // that was on its way to the lock wrote all the same (remedy: OwnerOracle::retire()); and stop() waited without a
-// heart, for which the process could be killed (remedy: the service thread ends after the wait).
+// heart, for which the process could be killed (remedy: the service thread ends after the wait, and takes us out
+// of the group when the registry is to be had again).
 
 #include <ronde/ronde.hpp>
 #include <thread>
@@ -31,6 +32,7 @@ Options leaverOptions(Options options) {
 
 Options patientOptions() {
   Options options = scratchOptions();
+  options.heartbeatInterval = std::chrono::milliseconds(20);
   options.heartbeatTimeout = std::chrono::minutes(1);
   return options;
 }
@@ -69,11 +71,11 @@ TEST_CASE("a send that stop() overtook writes nothing, also where the registry w
   };
   Communicator com(options);
   const Member leaver = com.member();
+  SlotLock& registryLock = group.segment().control().registryLock;
+  REQUIRE(holdsLock(registryLock.lock(group[1].self, group[1].liveness, soon())));
   Status status = Status::ok;
   std::thread sending([&] { status = com.sendTo("late", group[0].self).status; });
   onItsWay.pass();
-  SlotLock& registryLock = group.segment().control().registryLock;
-  REQUIRE(holdsLock(registryLock.lock(group[1].self, group[1].liveness, soon())));
   CHECK(com.stop(std::chrono::milliseconds(20)).ok());
   CHECK_FALSE(group.segment().isSlotClaimed(leaver.slot));
   CHECK(group[0].context.isActive(leaver));  // nobody could say otherwise
@@ -82,4 +84,23 @@ TEST_CASE("a send that stop() overtook writes nothing, also where the registry w
   registryLock.unlock();
   CHECK(status == Status::stopped);
   CHECK(group.segment().mailbox(0).tail == 0);
+}
+
+TEST_CASE("a stop() that timed out leaves the group all the same once the registry is to be had", "[threads]") {
+  const Watchdog watchdog;
+  const BareGroup group(2, patientOptions());
+  Communicator com(leaverOptions(group.options()));
+  const Member leaver = com.member();
+  SlotLock& registryLock = group.segment().control().registryLock;
+  REQUIRE(holdsLock(registryLock.lock(group[1].self, group[1].liveness, soon())));
+  Word& lock = wordOf(group.segment().mailbox(0).producers);
+  lock.store(SlotLock::ownerWord(leaver));  // as of a thread that is in there
+  CHECK(com.stop(std::chrono::milliseconds(20)).status == Status::timeout);
+  CHECK(group[0].context.isActive(leaver));
+  registryLock.unlock();
+  while (group[0].context.isActive(leaver)) std::this_thread::yield();
+  CHECK(group[0].word().phase == Phase::active);
+  CHECK(group.segment().isSlotClaimed(leaver.slot));
+  lock.store(0);
+  CHECK(com.stop().ok());
 }
