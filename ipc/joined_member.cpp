@@ -225,7 +225,10 @@ bool JoinedMember::leave(const Deadline& deadline) {
   liveness_.setMayWait(true);
   static_cast<void>(tokenRing.release(tokenRing.heldFence()));
   const Leaving self{self_, Departure::left};
-  registry.remove(context, {&self, 1}, deadline);
+  const auto removeOurselves = [&](const Deadline& until) {
+    if (context.isActive(self_)) registry.remove(context, {&self, 1}, until);
+  };
+  removeOurselves(forALock(deadline));
   publishCounters();
   context.ringAll();
   // Sends to others are not counted, which would cost each of them more than its lock does. Those that have not
@@ -239,6 +242,7 @@ bool JoinedMember::leave(const Deadline& deadline) {
     if (locksDeadline.passed()) return false;
     std::this_thread::sleep_for(std::chrono::microseconds(200));
   }
+  removeOurselves(Deadline::passedAlready());  // somebody may have had the registry for a moment before
   service_.reset();  // it may have taken another lock since, and is off it when it has ended
   // With us the last member is gone. Somebody dead may still hold on to the file; whoever comes founds a new
   // group. The slots are asked, too, since a damaged view must not cost a living group its name.

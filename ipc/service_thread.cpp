@@ -19,7 +19,8 @@ constexpr std::chrono::milliseconds kLockLimit{20};
 constexpr std::chrono::milliseconds kPollSlice{20};
 /// A removal that failed, since somebody has the registry's lock or the view is damaged, is tried again this soon.
 constexpr std::chrono::milliseconds kRemovalRetry{1};
-/// A clean-up that somebody else is at, or that waits for room in a mailbox, is looked at again this soon.
+/// A clean-up that somebody else is at, or that waits for room in a mailbox, is looked at again this soon; so is
+/// the registry by a leaver that could not have it.
 constexpr std::chrono::milliseconds kCleanUpRetry{20};
 
 }  // namespace
@@ -73,7 +74,7 @@ void ServiceThread::run() {
       nextBeat = Clock::now() + context_.segment.heartbeatInterval();
       if (callbacks_.beat) callbacks_.beat();
     }
-    if (isDue && context_.liveness.isRetired()) removeOurselves();
+    if (context_.liveness.isRetired()) removeOurselves();
     const bool isMember = takesPart();
     if (isMember) removeDead(isDue);
     // A newcomer judges, too: where nobody else lives, whom it waits for at the registry's lock may be stopped.
@@ -182,8 +183,9 @@ void ServiceThread::sleepUntil(Clock::time_point wakeAt) {
   // some.
   const std::uint32_t capacity = context_.segment.geometry().capacity;
   auto limit = std::chrono::nanoseconds(wakeAt - Clock::now());
-  if (!cleaned_) limit = std::min<std::chrono::nanoseconds>(limit, kCleanUpRetry);
   const bool watches = takesPart();
+  const bool isHalfOut = !watches && context_.isActive(context_.self);
+  if ((watches && !cleaned_) || isHalfOut) limit = std::min<std::chrono::nanoseconds>(limit, kCleanUpRetry);
   if (watches && removalFailed_) limit = std::min<std::chrono::nanoseconds>(limit, kRemovalRetry);
   for (std::uint32_t step = 1; watches && step < capacity && watched_.size() < kFutexWaitAnyMax; ++step) {
     const SlotTableState& other = context_.segment.slot((context_.self.slot + step) % capacity);
