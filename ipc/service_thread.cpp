@@ -19,6 +19,8 @@ constexpr std::chrono::milliseconds kLockLimit{20};
 constexpr std::chrono::milliseconds kPollSlice{20};
 /// A removal that failed, since somebody has the registry's lock or the view is damaged, is tried again this soon.
 constexpr std::chrono::milliseconds kRemovalRetry{1};
+/// So is an eviction, unless the silent one beats again.
+constexpr std::chrono::milliseconds kEvictionRetry{20};
 /// A clean-up that somebody else is at, or that waits for room in a mailbox, is looked at again this soon; so is
 /// the registry by a leaver that could not have it.
 constexpr std::chrono::milliseconds kCleanUpRetry{20};
@@ -78,7 +80,11 @@ void ServiceThread::run() {
     const bool isMember = takesPart();
     if (isMember) removeDead(isDue);
     // A newcomer judges, too: where nobody else lives, whom it waits for at the registry's lock may be stopped.
-    if (isDue && !context_.isOut()) judgeSilence();
+    if (context_.isOut()) {
+      verdictDue_ = Clock::time_point::max();
+    } else if (isDue || Clock::now() >= verdictDue_) {
+      judgeSilence();
+    }
     if (isMember) cleaned_ = cleanUp(context_, registry_);
     reportViews();
     if (!evictionReported_ && context_.standing() == Status::evicted) {
@@ -86,7 +92,7 @@ void ServiceThread::run() {
       context_.doorbell().wake();
       if (callbacks_.evicted) callbacks_.evicted();
     }
-    sleepUntil(nextBeat);
+    sleepUntil(std::min(nextBeat, verdictDue_));
   }
   life_.end();
 }
@@ -143,24 +149,31 @@ void ServiceThread::judgeSilence() {
     if (slot == context_.self.slot || word.phase == Phase::free) continue;
     // The dead do not beat either: one death and one stop are no pause of all.
     const bool departed = word.phase == Phase::departed || context_.liveness.isDead(slot, false);
-    hearts.push_back({{slot, word.incarnation}, table.beats.load(std::memory_order_acquire), departed});
+    const std::uint64_t beats = table.beats.load(std::memory_order_acquire);
+    const std::chrono::nanoseconds stamp(
+        static_cast<std::int64_t>(table.beatAtNs.load(std::memory_order_relaxed)));
+    hearts.push_back({{slot, word.incarnation}, beats, Clock::time_point(stamp), departed});
   }
   const auto verdict = judge_.observe(Clock::now(), hearts);
+  verdictDue_ = verdict.nextDue;
   for (const Member& member : verdict.beating) context_.liveness.noteBeating(member);
   std::vector<Leaving> silent;
-  for (const auto& [member, beats, departed] : hearts) {
+  for (const auto& [member, beats, beatAt, departed] : hearts) {
     const bool isSilent = std::find(verdict.silent.begin(), verdict.silent.end(), member) != verdict.silent.end();
     if (isSilent) context_.liveness.noteSilent(member, beats);
     if (isSilent && !departed) silent.push_back({member, Departure::silent, beats});
   }
   if (!verdict.beating.empty() && callbacks_.heartbeats) callbacks_.heartbeats(verdict.beating);
   if (context_.segment.silencePolicy() != SilencePolicy::evict || !takesPart()) return;
-  if (!silent.empty() && registry_.remove(context_, silent, Deadline::in(kLockLimit))) {
-    for (const Leaving& one : silent) {
-      if (!context_.isActive(one.member)) log::warn("slot {} was silent and is evicted", one.member.slot);
-    }
-    context_.ringAll();
+  if (silent.empty()) return;
+  if (!registry_.remove(context_, silent, Deadline::in(kLockLimit))) {
+    verdictDue_ = std::min(verdictDue_, Clock::now() + kEvictionRetry);
+    return;
   }
+  for (const Leaving& one : silent) {
+    if (!context_.isActive(one.member)) log::warn("slot {} was silent and is evicted", one.member.slot);
+  }
+  context_.ringAll();
 }
 
 void ServiceThread::reportViews() {

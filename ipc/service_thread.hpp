@@ -15,8 +15,8 @@ namespace ronde::detail {
 
 /// The one background thread of a membership: gives our heartbeat, carries our life word, watches the others, and
 /// starts what follows from a change (view change, clean-up). It decides nothing itself. Sleeps in one futex wait
-/// on its own word and the life words of the others; wakes at each beat, at a death, and when somebody changed the
-/// view.
+/// on its own word and the life words of the others; wakes at each beat, when somebody's silence reaches the
+/// limit, at a death, and when somebody changed the view.
 class ServiceThread {
  public:
   struct Callbacks {
@@ -52,6 +52,7 @@ class ServiceThread {
   Callbacks callbacks_;
   LifeWord life_;
   SilenceJudge judge_;
+  Clock::time_point verdictDue_ = Clock::time_point::max();  ///< of somebody's silence, if it lasts till then
   std::vector<FutexExpectation> watched_;
   std::atomic<std::uint64_t> reportedView_{UINT64_MAX};
   bool evictionReported_ = false;

@@ -39,7 +39,8 @@ struct Stats {
 /// What breaks it:
 ///  - fork(): the child must not use its parent's communicator (its calls throw Error(forked)); construct a
 ///    new one there. exec() ends the membership, as death does.
-///  - Stopping the process (debugger, SIGSTOP) for longer than Options::heartbeatTimeout: it is evicted.
+///  - Stopping the process (debugger, SIGSTOP) until its last heartbeat is older than
+///    Options::heartbeatTimeout: it is evicted.
 ///  - Another process of the same user that writes garbage into the segment: calls end in mailboxCorrupt or
 ///    segmentCorrupt. Mutually hostile users are out of scope.
 ///  - Members in different mount namespaces see different /dev/shm, so different groups.

@@ -13,17 +13,20 @@ namespace ronde::detail {
 struct HeartObservation {
   Member member;
   std::uint64_t beats = 0;
-  bool departed = false;  ///< it is leaving, or dead: judged, but no sign of a pause of all
+  Clock::time_point beatAt;  ///< when it last beat, as the member says
+  bool departed = false;     ///< it is leaving, or dead: judged, but no sign of a pause of all
 };
 
-/// Decides who is silent: a pure function of what was observed and when, judged by the observer's own clock alone,
-/// so that no stamp in the segment is trusted. Used by one thread.
+/// Decides who is silent: a pure function of what was observed and when. Used by one thread.
 ///
-/// A member is silent when its beats have not changed for the limit. Nobody is judged
+/// A member is silent when its last beat is longer ago than the limit. When that was, the observer knows to within
+/// its own last two looks; the member's stamp is believed only if it lies between them and at most an interval
+/// back, so garbage there (or another clock: time namespaces) makes a verdict an interval early at worst. Nobody
+/// is judged
 ///  - by an observer that was itself late (it slept, was stopped, or the host paused): everybody gets a fresh
 ///  limit;
-///  - once, if more than one and more than half of the others look silent together: then the pause was most likely
-///    everybody's; they get one more limit, and are judged after it.
+///  - once, if somebody is silent and more than one and more than half of the others are, or will be within an
+///  interval: then the pause was most likely everybody's; they get one more limit, and are judged after it.
 class SilenceJudge {
  public:
   SilenceJudge(std::chrono::nanoseconds interval, std::chrono::nanoseconds limit)
@@ -32,6 +35,9 @@ class SilenceJudge {
   struct Verdict {
     std::vector<Member> silent;
     std::vector<Member> beating;  ///< whose beats changed since the last observation
+    /// When the next of the others will be silent, should it not beat until then: a look then finds it at once,
+    /// not up to an interval later. max() if all of them are silent.
+    Clock::time_point nextDue = Clock::time_point::max();
   };
   [[nodiscard]] Verdict observe(Clock::time_point now, std::span<const HeartObservation> others);
 
@@ -39,8 +45,8 @@ class SilenceJudge {
   struct Known {
     std::uint32_t incarnation = 0;
     std::uint64_t beats = 0;
-    Clock::time_point changed;
-    bool forgiven = false;  ///< once per silence
+    Clock::time_point silentSince;  ///< its last beat, or when its silence was forgiven
+    bool forgiven = false;          ///< once per silence
   };
   std::chrono::nanoseconds interval_;
   std::chrono::nanoseconds limit_;

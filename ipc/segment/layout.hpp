@@ -240,7 +240,7 @@ struct alignas(512) SlotTableState {
   CpuSet cpus;  ///< where the thread that joined might run at that time
 
   alignas(kPair) Word64 beats;
-  Word64 beatAtNs;
+  Word64 beatAtNs;  ///< of the last beat, CLOCK_MONOTONIC; written before `beats`
   Word64 clock;
   Word64 sent;
   Word64 received;

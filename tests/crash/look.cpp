@@ -137,6 +137,14 @@ std::optional<std::uint32_t> Look::slotOf(const char* name) const {
   return std::nullopt;
 }
 
+std::int64_t Look::lastBeatNs(int pid) const {
+  for (std::uint32_t slot = 0; slot < segment_->geometry().capacity; ++slot) {
+    const detail::SlotTableState& table = segment_->slot(slot);
+    if (table.pid == static_cast<std::uint32_t>(pid)) return static_cast<std::int64_t>(table.beatAtNs.load());
+  }
+  return 0;
+}
+
 std::uint64_t Look::pending(const char* name) const {
   const auto slot = slotOf(name);
   if (!slot) return 0;

@@ -33,6 +33,8 @@ class Look {
   [[nodiscard]] int barrierArrivals() const;
   /// Messages in the mailbox of the member called `name`.
   [[nodiscard]] std::uint64_t pending(const char* name) const;
+  /// When the process gave its last heartbeat, by std::chrono::steady_clock; 0 if it has no slot.
+  [[nodiscard]] std::int64_t lastBeatNs(int pid) const;
   /// The member called `name` has committed a block that it has not handed over yet.
   [[nodiscard]] bool hasIntent(const char* name) const;
   /// Of everything that protocols decide by, without times and process ids.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "tests/support/catch.hpp"
 #include "tests/support/random.hpp"
@@ -12,6 +13,7 @@ using namespace ronde;
 using namespace ronde::detail;
 using namespace ronde::testing;
 using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
 
 namespace {
 
@@ -22,16 +24,32 @@ constexpr milliseconds kLimit{2000};
 class Ward {
  public:
   explicit Ward(std::uint32_t members) {
-    for (std::uint32_t slot = 0; slot < members; ++slot) hearts_.push_back({{slot, 1}, 1, false});
+    for (std::uint32_t slot = 0; slot < members; ++slot) hearts_.push_back({{slot, 1}, 1, {}, false});
   }
   HeartObservation& heart(std::uint32_t slot) { return hearts_.at(slot); }
+  /// From a beat of that member to the observer's next look.
+  void setPhase(std::uint32_t slot, nanoseconds phase) { phase_[slot] = phase; }
   void stop(std::uint32_t slot) { stopped_[slot] = true; }
   void resume(std::uint32_t slot) { stopped_[slot] = false; }
 
-  SilenceJudge::Verdict look(milliseconds later = kInterval) {
+  SilenceJudge::Verdict look(nanoseconds later = kInterval) {
     now_ += later;
-    for (HeartObservation& heart : hearts_) heart.beats += stopped_[heart.member.slot] ? 0 : 1;
+    for (HeartObservation& heart : hearts_) {
+      if (stopped_[heart.member.slot]) continue;
+      ++heart.beats;
+      heart.beatAt = now_ - phase_[heart.member.slot];
+    }
     return judge_.observe(now_, hearts_);
+  }
+  /// In the observer's rhythm, and then at the end of `time`; expects nobody to be silent before.
+  SilenceJudge::Verdict lookFor(nanoseconds time) {
+    for (; time > kInterval; time -= kInterval) CHECK(look().silent.empty());
+    return look(time);
+  }
+  /// From the last look to the next verdict, if every member falls silent. Nothing: all are.
+  [[nodiscard]] std::optional<nanoseconds> untilDue(const SilenceJudge::Verdict& verdict) const {
+    if (verdict.nextDue == Clock::time_point::max()) return std::nullopt;
+    return verdict.nextDue - now_;
   }
   /// Looks for so long as nobody is silent; how long that took.
   milliseconds lookUntilSilent() {
@@ -47,6 +65,7 @@ class Ward {
  private:
   std::vector<HeartObservation> hearts_;
   std::map<std::uint32_t, bool> stopped_;
+  std::map<std::uint32_t, nanoseconds> phase_;
   SilenceJudge judge_{kInterval, kLimit};
   Clock::time_point now_{std::chrono::hours(1)};
 };
@@ -89,6 +108,89 @@ TEST_CASE("silence: one member is silent after the limit and not before", "[memb
   CHECK(ward.look().beating.size() == 4);
 }
 
+// So that the observer can look then, and not only at the next beat of its own.
+TEST_CASE("silence: a look tells when the next verdict is due, and a look at that moment finds it",
+          "[membership]") {
+  constexpr nanoseconds kPastLimit = kLimit + nanoseconds(1);
+  Ward ward(4);
+  CHECK(ward.untilDue(ward.look()) == kPastLimit);
+  ward.look();
+  ward.stop(2);
+  for (milliseconds passed = kInterval; passed < kLimit; passed += kInterval) {
+    CHECK(ward.untilDue(ward.look()) == kPastLimit - passed);
+  }
+  SECTION("the silence lasts") {
+    const auto verdict = ward.look();  // exactly the limit
+    CHECK(verdict.silent.empty());
+    CHECK(ward.untilDue(verdict) == nanoseconds(1));
+    CHECK(ward.look(nanoseconds(1)).silent == std::vector<Member>{{2, 1}});
+  }
+  SECTION("it ends at the last moment") {
+    ward.resume(2);
+    const auto verdict = ward.look();
+    CHECK(verdict.silent.empty());
+    CHECK(ward.untilDue(verdict) == kPastLimit);
+  }
+  SECTION("who is silent already is due no more") {
+    CHECK(ward.look(kInterval + nanoseconds(1)).silent.size() == 1);
+    CHECK(ward.untilDue(ward.look()) == kPastLimit);  // the others
+    for (const std::uint32_t slot : {0U, 1U, 3U}) ward.stop(slot);
+    CHECK(ward.lookUntilSilent() == kInterval);
+    for (int looks = 0; looks < 20; ++looks) ward.look();
+    const auto verdict = ward.look();
+    CHECK(verdict.silent.size() == 4);
+    CHECK(!ward.untilDue(verdict));
+  }
+}
+
+TEST_CASE("silence: a pause of all that was forgiven is due after one more limit", "[membership]") {
+  Ward ward(3);
+  ward.look();
+  ward.look();
+  for (const std::uint32_t slot : {0U, 1U, 2U}) ward.stop(slot);
+  CHECK(ward.lookFor(kLimit).silent.empty());
+  const auto verdict = ward.look(nanoseconds(1));
+  CHECK(verdict.silent.empty());
+  CHECK(ward.untilDue(verdict) == kLimit + nanoseconds(1));
+}
+
+TEST_CASE("silence: the limit counts from the beat, not from the look that saw it", "[membership]") {
+  Ward ward(4);
+  ward.setPhase(2, milliseconds(400));
+  ward.look();
+  ward.look();
+  ward.stop(2);
+  CHECK(ward.lookFor(kLimit - milliseconds(400)).silent.empty());
+  CHECK(ward.look(nanoseconds(1)).silent == std::vector<Member>{{2, 1}});
+}
+
+// Whatever stands there: of garbage, of another clock, or of a beat before the one that was seen.
+TEST_CASE("silence: an impossible stamp makes no verdict early, a possible one by an interval at most",
+          "[membership]") {
+  Ward ward(4);
+  ward.look();
+  ward.look();
+  SECTION("it lies in the future") { ward.setPhase(2, nanoseconds(-1)); }
+  SECTION("far in the future") { ward.setPhase(2, std::chrono::hours(-200'000)); }
+  SECTION("before the look that did not see it") { ward.setPhase(2, kInterval + nanoseconds(1)); }
+  SECTION("before the observer's time") { ward.setPhase(2, std::chrono::hours(200'000)); }
+  ward.look();
+  ward.stop(2);
+  CHECK(ward.lookFor(kLimit).silent.empty());
+  CHECK(ward.look(nanoseconds(1)).silent == std::vector<Member>{{2, 1}});
+}
+
+TEST_CASE("silence: a stamp of long ago counts as one interval old", "[membership]") {
+  Ward ward(4);
+  ward.look();
+  const milliseconds slowLook = kInterval + kLimit / 2;
+  ward.setPhase(2, slowLook);
+  CHECK(ward.look(slowLook).silent.empty());
+  ward.stop(2);
+  CHECK(ward.lookFor(kLimit - kInterval).silent.empty());
+  CHECK(ward.look(nanoseconds(1)).silent == std::vector<Member>{{2, 1}});
+}
+
 TEST_CASE("silence: of two members the other one is judged at once", "[membership]") {
   Ward ward(1);
   ward.look();
@@ -106,6 +208,13 @@ TEST_CASE("silence: an observer that was late judges nobody and gives everybody 
   SECTION("once") {
     CHECK(ward.look(milliseconds(60'000)).silent.empty());
     CHECK(ward.lookUntilSilent() == kLimit + kInterval);
+  }
+  SECTION("also those that have beaten meanwhile") {
+    ward.resume(1);
+    ward.setPhase(1, milliseconds(400));
+    ward.look(milliseconds(60'000));
+    ward.stop(1);
+    CHECK(ward.lookFor(kLimit).silent.empty());
   }
   SECTION("again and again, so that it never may judge") {
     for (int i = 0; i < 50; ++i) CHECK(ward.look(late).silent.empty());
@@ -125,6 +234,29 @@ TEST_CASE("silence: a pause of all is forgiven once and judged after one more li
   const milliseconds passed = ward.lookUntilSilent();
   CHECK(passed > 2 * kLimit);
   CHECK(passed <= 2 * (kLimit + kInterval));
+  CHECK(ward.look().silent.size() == 3);
+}
+
+// Their last beats were spread over an interval, of which the observer may have looked at any moment.
+TEST_CASE("silence: hearts that stop together fall silent one after the other, and are forgiven all the same",
+          "[membership]") {
+  Ward ward(5);
+  for (std::uint32_t slot = 0; slot < 4; ++slot) ward.setPhase(slot, milliseconds(100 * slot));
+  ward.look();
+  ward.look();
+  SECTION("between two looks") {
+    for (const std::uint32_t slot : {0U, 1U, 2U}) ward.stop(slot);
+  }
+  SECTION("on both sides of a look") {
+    for (const std::uint32_t slot : {1U, 2U}) ward.stop(slot);
+    ward.look(milliseconds(50));
+    ward.stop(0);
+  }
+  const milliseconds step{10};
+  milliseconds passed{0};
+  while (ward.look(step).silent.empty() && passed < 3 * kLimit) passed += step;
+  CHECK(passed > 2 * kLimit - kInterval);
+  CHECK(passed <= 2 * kLimit + kInterval);
   CHECK(ward.look().silent.size() == 3);
 }
 
@@ -187,7 +319,7 @@ TEST_CASE("silence: a newcomer in a silent member's slot has its own limit", "[m
   CHECK(ward.lookUntilSilent() == kLimit + kInterval);
 }
 
-// Never silent within the limit by the observer's own clock, whatever the rhythm.
+// Whatever the rhythm.
 TEST_CASE("silence: in random runs nobody is judged within the limit of its last beat", "[membership]") {
   Random random;
   CAPTURE(random.seed());
@@ -197,13 +329,15 @@ TEST_CASE("silence: in random runs nobody is judged within the limit of its last
     Clock::time_point now{std::chrono::hours(1)};
     std::vector<HeartObservation> hearts;
     std::vector<Clock::time_point> lastBeat(6, now);
-    for (std::uint32_t slot = 0; slot < 6; ++slot) hearts.push_back({{slot, 1}, 1, false});
+    for (std::uint32_t slot = 0; slot < 6; ++slot) hearts.push_back({{slot, 1}, 1, {}, false});
     for (int look = 0; look < 200; ++look) {
-      now += milliseconds(random.oneIn(20) ? random.below(10'000) : random.below(600));
+      const auto passed = milliseconds(1 + (random.oneIn(20) ? random.below(10'000) : random.below(600)));
+      now += passed;
       for (std::uint32_t slot = 0; slot < 6; ++slot) {
         if (slot < 2 ? look % 40 > 20 : random.oneIn(10)) continue;
         ++hearts[slot].beats;
-        lastBeat[slot] = now;
+        lastBeat[slot] = now - nanoseconds(random.below(static_cast<std::uint64_t>(nanoseconds(passed).count())));
+        hearts[slot].beatAt = lastBeat[slot];
       }
       for (const Member& member : judge.observe(now, hearts).silent) {
         REQUIRE(now - lastBeat[member.slot] > kLimit);

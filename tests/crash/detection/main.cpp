@@ -24,6 +24,7 @@
 #include "tests/crash/detection/robust_mutex.hpp"
 #include "tests/crash/detection/setting.hpp"
 #include "tests/crash/distribution.hpp"
+#include "tests/crash/look.hpp"
 #include "tests/crash/processes.hpp"
 #include "tests/crash/shared_memory.hpp"
 
@@ -31,16 +32,18 @@ namespace {
 
 using ronde::crash::await;
 using ronde::crash::distribution;
+using ronde::crash::Incident;
 using ronde::crash::kMaxSurvivors;
 using ronde::crash::kPatience;
+using ronde::crash::millisecondsBetween;
 using ronde::crash::Notices;
 using ronde::crash::nowNs;
 using ronde::crash::Placement;
 using ronde::crash::placeOn;
 using ronde::crash::Processes;
 using ronde::crash::sharedMemory;
+using ronde::crash::signalAndAwait;
 using ronde::crash::timeRobustMutexes;
-using ronde::crash::timeUntilAllKnow;
 using ronde::crash::touchMemory;
 
 using namespace std::chrono_literals;
@@ -72,24 +75,37 @@ class Detection {
   Detection& operator=(const Detection&) = delete;
 
   /// Milliseconds from the signal to the last survivor's view, `rounds` times.
-  std::vector<double> measure(int signal, int rounds) {
+  std::vector<double> measureKills(int rounds) {
     std::vector<double> times;
     for (int round = 0; round < rounds; ++round) {
-      board_->isVictimReady = false;
-      for (auto& knows : board_->knowsVictim) knows = false;
-      for (auto& notice : board_->notices) notice = 0;
-      const pid_t victim = processes_.fork([this] { beVictim(); });
-      await("the victim registers", [this] {
-        return board_->isVictimReady &&
-               std::all_of(board_->knowsVictim.begin(),
-                           board_->knowsVictim.begin() + static_cast<std::ptrdiff_t>(survivors_),
-                           [](const auto& knows) { return knows.load(); });
-      });
+      const pid_t victim = joinVictim();
       std::this_thread::sleep_for(5ms);
-      times.push_back(timeUntilAllKnow(victim, signal, board_->notices, survivors_));
+      const Incident kill = signalAndAwait(victim, SIGKILL, board_->notices, survivors_);
+      times.push_back(millisecondsBetween(kill.signalled, kill.allKnew));
       processes_.end(victim);
     }
     return times;
+  }
+
+  struct Silences {
+    std::vector<double> fromHeartbeat;  ///< the victim's last one, by its stamp
+    std::vector<double> fromStop;
+  };
+  /// The stops are spread over the interval between two heartbeats.
+  Silences measureStops(int rounds) {
+    const std::chrono::nanoseconds interval = options("", 1).heartbeatInterval;
+    Silences silences;
+    for (int round = 0; round < rounds; ++round) {
+      const pid_t victim = joinVictim();
+      std::this_thread::sleep_for(interval * (2 * round + 1) / (2 * rounds));
+      const Incident stop = signalAndAwait(victim, SIGSTOP, board_->notices, survivors_);
+      const auto look = ronde::crash::Look::at(group_);
+      if (!look) throw std::runtime_error("the segment is gone");
+      silences.fromHeartbeat.push_back(millisecondsBetween(look->lastBeatNs(victim), stop.allKnew));
+      silences.fromStop.push_back(millisecondsBetween(stop.signalled, stop.allKnew));
+      processes_.end(victim);
+    }
+    return silences;
   }
 
   /// Departures that nobody caused, over a while.
@@ -115,6 +131,21 @@ class Detection {
     options.expected = expected;
     options.registrationTimeout = kPatience;
     return options;
+  }
+
+  /// Returns when every survivor has the view with the victim.
+  pid_t joinVictim() {
+    board_->isVictimReady = false;
+    for (auto& knows : board_->knowsVictim) knows = false;
+    for (auto& notice : board_->notices) notice = 0;
+    const pid_t victim = processes_.fork([this] { beVictim(); });
+    await("the victim registers", [this] {
+      return board_->isVictimReady &&
+             std::all_of(board_->knowsVictim.begin(),
+                         board_->knowsVictim.begin() + static_cast<std::ptrdiff_t>(survivors_),
+                         [](const auto& knows) { return knows.load(); });
+    });
+    return victim;
   }
 
   void survive(std::size_t index) {
@@ -162,10 +193,10 @@ void timeLargeKills(nlohmann::json& report, int members, int kills) {
   for (int done = 0; done < kills; done += kTurn) {
     const int count = std::min(kTurn, kills - done);
     if (apart) {
-      add("kill_1GiB_apart", Detection(members, kLarge, *apart).measure(SIGKILL, count));
+      add("kill_1GiB_apart", Detection(members, kLarge, *apart).measureKills(count));
       add("robust_mutexes_1GiB_apart", timeRobustMutexes(members - 1, kLarge, *apart, count));
     }
-    add("kill_1GiB", Detection(members, kLarge).measure(SIGKILL, count));
+    add("kill_1GiB", Detection(members, kLarge).measureKills(count));
     add("robust_mutexes_1GiB", timeRobustMutexes(members - 1, kLarge, {}, count));
   }
   for (const auto& [what, each] : times) report[what] = distribution(each);
@@ -183,7 +214,7 @@ int main(int argc, char** argv) {
   std::string json;
   CLI::App app{
       "Times how soon all survivors know of a death or a stop: milliseconds from the signal to the last one's "
-      "view. "
+      "view; of a stop also from the victim's last heartbeat (\"silence\"). "
       "Deaths with 1 GiB: with the victim on a core of its own, where there are two (\"apart\"), and as the "
       "kernel "
       "places them; beside each, until the last of as many waiters of the victim's robust mutexes knows."};
@@ -200,9 +231,13 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   try {
     nlohmann::json report;
-    if (kills > 0) report["kill"] = distribution(Detection(members, 0).measure(SIGKILL, kills));
+    if (kills > 0) report["kill"] = distribution(Detection(members, 0).measureKills(kills));
     timeLargeKills(report, members, largeKills);
-    if (stops > 0) report["stop"] = distribution(Detection(members, 0).measure(SIGSTOP, stops));
+    if (stops > 0) {
+      const auto silences = Detection(members, 0).measureStops(stops);
+      report["silence"] = distribution(silences.fromHeartbeat);
+      report["stop"] = distribution(silences.fromStop);
+    }
     if (pauseSeconds > 0) {
       report["unexpected_after_pause"] =
           Detection(members, 0).unexpectedAfterPause(std::chrono::seconds(pauseSeconds));

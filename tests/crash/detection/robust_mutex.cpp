@@ -66,7 +66,8 @@ std::vector<double> timeRobustMutexes(int waiters, std::size_t touchedBytes, con
       await("a waiter waits", [&] { return isAwaited(mutexes.each[i]); });
     }
     std::this_thread::sleep_for(5ms);
-    times.push_back(timeUntilAllKnow(victim, SIGKILL, mutexes.notices, count));
+    const Incident kill = signalAndAwait(victim, SIGKILL, mutexes.notices, count);
+    times.push_back(millisecondsBetween(kill.signalled, kill.allKnew));
   }
   munmap(memory, sizeof(Mutexes));
   return times;

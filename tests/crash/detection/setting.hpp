@@ -63,18 +63,27 @@ void await(const char* what, Ready ready) {
 /// When each survivor knew, by nowNs(); 0: not yet. In shared memory.
 using Notices = std::array<std::atomic<std::int64_t>, kMaxSurvivors>;
 
-/// Milliseconds from the signal until the last survivor knew.
-inline double timeUntilAllKnow(pid_t victim, int signal, const Notices& notices, std::size_t survivors) {
+inline double millisecondsBetween(std::int64_t from, std::int64_t to) {
+  return static_cast<double>(to - from) / 1e6;
+}
+
+/// By nowNs().
+struct Incident {
+  std::int64_t signalled = 0;
+  std::int64_t allKnew = 0;  ///< when the last survivor knew
+};
+
+inline Incident signalAndAwait(pid_t victim, int signal, const Notices& notices, std::size_t survivors) {
   const auto end = notices.begin() + static_cast<std::ptrdiff_t>(survivors);
-  const std::int64_t from = nowNs();
+  Incident incident{nowNs(), 0};
   kill(victim, signal);
   // Who looks all the time takes a core from those who are to be woken.
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
   await("all survivors know",
         [&] { return std::all_of(notices.begin(), end, [](const auto& notice) { return notice != 0; }); });
-  std::int64_t last = from;
-  std::for_each(notices.begin(), end, [&](const auto& notice) { last = std::max(last, notice.load()); });
-  return static_cast<double>(last - from) / 1e6;
+  std::for_each(notices.begin(), end,
+                [&](const auto& notice) { incident.allKnew = std::max(incident.allKnew, notice.load()); });
+  return incident;
 }
 
 }  // namespace ronde::crash
