@@ -145,29 +145,31 @@ void ServiceThread::judgeSilence() {
   for (std::uint32_t slot = 0; slot < context_.segment.geometry().capacity; ++slot) {
     const SlotTableState& table = context_.segment.slot(slot);
     const auto word = SlotWord::unpack(table.word.load(std::memory_order_seq_cst));
-    // Also who is leaving: it could be stopped while it holds a lock.
+    // Also who joins or leaves: it could be stopped while it holds a lock.
     if (slot == context_.self.slot || word.phase == Phase::free) continue;
     // The dead do not beat either: one death and one stop are no pause of all.
-    const bool departed = word.phase == Phase::departed || context_.liveness.isDead(slot, false);
+    const bool isMember = word.phase == Phase::active && !context_.liveness.isDead(slot, false);
     const std::uint64_t beats = table.beats.load(std::memory_order_acquire);
     const std::chrono::nanoseconds stamp(
         static_cast<std::int64_t>(table.beatAtNs.load(std::memory_order_relaxed)));
-    hearts.push_back({{slot, word.incarnation}, beats, Clock::time_point(stamp), departed});
+    hearts.push_back({{slot, word.incarnation}, beats, Clock::time_point(stamp), isMember});
   }
   const auto verdict = judge_.observe(Clock::now(), hearts);
   verdictDue_ = verdict.nextDue;
   for (const Member& member : verdict.beating) context_.liveness.noteBeating(member);
   std::vector<Leaving> silent;
-  for (const auto& [member, beats, beatAt, departed] : hearts) {
+  for (const auto& [member, beats, beatAt, isMember] : hearts) {
     const bool isSilent = std::find(verdict.silent.begin(), verdict.silent.end(), member) != verdict.silent.end();
     if (isSilent) context_.liveness.noteSilent(member, beats);
-    if (isSilent && !departed) silent.push_back({member, Departure::silent, beats});
+    if (isSilent && isMember) silent.push_back({member, Departure::silent, beats});
   }
   if (!verdict.beating.empty() && callbacks_.heartbeats) callbacks_.heartbeats(verdict.beating);
   if (context_.segment.silencePolicy() != SilencePolicy::evict || !takesPart()) return;
   if (silent.empty()) return;
   if (!registry_.remove(context_, silent, Deadline::in(kLockLimit))) {
-    verdictDue_ = std::min(verdictDue_, Clock::now() + kEvictionRetry);
+    const bool isLeft = std::any_of(silent.begin(), silent.end(),
+                                    [this](const Leaving& one) { return context_.isActive(one.member); });
+    if (isLeft) verdictDue_ = std::min(verdictDue_, Clock::now() + kEvictionRetry);
     return;
   }
   for (const Leaving& one : silent) {

@@ -53,7 +53,7 @@ struct RONDE_EXPORT Options {
   /// A heartbeat is given every so often (group): 10 ms to 60 s.
   std::chrono::milliseconds heartbeatInterval{500};
   /// A living member whose last heartbeat is older is evicted (group): at least three intervals, at most 10
-  /// minutes. Heartbeats come once per interval, so a stop may last this long less one interval unharmed.
+  /// minutes. Heartbeats come once per interval, so a stop may last this long less one interval.
   std::chrono::milliseconds heartbeatTimeout{2000};
   SilencePolicy onSilent = SilencePolicy::evict;  ///< (group)
   WaitMode waiting = WaitMode::adaptive;

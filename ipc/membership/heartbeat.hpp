@@ -14,7 +14,7 @@ struct HeartObservation {
   Member member;
   std::uint64_t beats = 0;
   Clock::time_point beatAt;  ///< when it last beat, as the member says
-  bool departed = false;     ///< it is leaving, or dead: judged, but no sign of a pause of all
+  bool isMember = true;      ///< false: joins, leaves or is dead; judged, but no sign of a pause of all
 };
 
 /// Decides who is silent: a pure function of what was observed and when. Used by one thread.
@@ -25,8 +25,8 @@ struct HeartObservation {
 /// is judged
 ///  - by an observer that was itself late (it slept, was stopped, or the host paused): everybody gets a fresh
 ///  limit;
-///  - once, if somebody is silent and more than one and more than half of the others are, or will be within an
-///  interval: then the pause was most likely everybody's; they get one more limit, and are judged after it.
+///  - once, if a member is silent and more than one and more than half of the others have been for half the limit:
+///    then the pause was most likely everybody's; they get one more limit, and are judged after it.
 class SilenceJudge {
  public:
   SilenceJudge(std::chrono::nanoseconds interval, std::chrono::nanoseconds limit)

@@ -19,12 +19,14 @@ namespace {
 
 constexpr milliseconds kInterval{500};
 constexpr milliseconds kLimit{2000};
+/// A look this long after the one before is not late yet.
+constexpr milliseconds kSlow = kLimit - kInterval - kInterval / 2;
 
 /// An observer that looks once per interval at some members, of whom some beat.
 class Ward {
  public:
-  explicit Ward(std::uint32_t members) {
-    for (std::uint32_t slot = 0; slot < members; ++slot) hearts_.push_back({{slot, 1}, 1, {}, false});
+  explicit Ward(std::uint32_t members, milliseconds limit = kLimit) : judge_(kInterval, limit) {
+    for (std::uint32_t slot = 0; slot < members; ++slot) hearts_.push_back({{slot, 1}, 1, {}, true});
   }
   HeartObservation& heart(std::uint32_t slot) { return hearts_.at(slot); }
   /// From a beat of that member to the observer's next look.
@@ -66,7 +68,7 @@ class Ward {
   std::vector<HeartObservation> hearts_;
   std::map<std::uint32_t, bool> stopped_;
   std::map<std::uint32_t, nanoseconds> phase_;
-  SilenceJudge judge_{kInterval, kLimit};
+  SilenceJudge judge_;
   Clock::time_point now_{std::chrono::hours(1)};
 };
 
@@ -135,7 +137,6 @@ TEST_CASE("silence: a look tells when the next verdict is due, and a look at tha
     CHECK(ward.look(kInterval + nanoseconds(1)).silent.size() == 1);
     CHECK(ward.untilDue(ward.look()) == kPastLimit);  // the others
     for (const std::uint32_t slot : {0U, 1U, 3U}) ward.stop(slot);
-    CHECK(ward.lookUntilSilent() == kInterval);
     for (int looks = 0; looks < 20; ++looks) ward.look();
     const auto verdict = ward.look();
     CHECK(verdict.silent.size() == 4);
@@ -164,9 +165,37 @@ TEST_CASE("silence: the limit counts from the beat, not from the look that saw i
   CHECK(ward.look(nanoseconds(1)).silent == std::vector<Member>{{2, 1}});
 }
 
+// What came before it, nobody has seen.
+TEST_CASE("silence: the first look believes no stamp", "[membership]") {
+  Ward ward(4);
+  ward.setPhase(2, milliseconds(400));
+  ward.look();
+  ward.stop(2);
+  CHECK(ward.lookFor(kLimit).silent.empty());
+  CHECK(ward.look(nanoseconds(1)).silent == std::vector<Member>{{2, 1}});
+}
+
+// F3, for any limit that Options allows: the observer and the other one stop together and go on together, and the
+// observer is the first to run.
+TEST_CASE("silence: a pause of two is nobody's silence, however long it is", "[membership]") {
+  for (const milliseconds limit : {3 * kInterval, kLimit, 6 * kInterval, 10 * kInterval}) {
+    for (milliseconds pause{10}; pause < 2 * limit; pause += milliseconds(10)) {
+      for (milliseconds phase{0}; phase <= kInterval; phase += milliseconds(50)) {
+        Ward ward(1, limit);
+        ward.setPhase(0, phase);
+        ward.look();
+        ward.look();
+        ward.look();
+        ward.stop(0);
+        CAPTURE(limit.count(), pause.count(), phase.count());
+        if (!ward.look(pause).silent.empty()) FAIL("judged for a pause of both");
+      }
+    }
+  }
+}
+
 // Whatever stands there: of garbage, of another clock, or of a beat before the one that was seen.
-TEST_CASE("silence: an impossible stamp makes no verdict early, a possible one by an interval at most",
-          "[membership]") {
+TEST_CASE("silence: an impossible stamp makes no verdict early", "[membership]") {
   Ward ward(4);
   ward.look();
   ward.look();
@@ -180,12 +209,11 @@ TEST_CASE("silence: an impossible stamp makes no verdict early, a possible one b
   CHECK(ward.look(nanoseconds(1)).silent == std::vector<Member>{{2, 1}});
 }
 
-TEST_CASE("silence: a stamp of long ago counts as one interval old", "[membership]") {
+TEST_CASE("silence: a stamp makes a verdict early by an interval at most", "[membership]") {
   Ward ward(4);
   ward.look();
-  const milliseconds slowLook = kInterval + kLimit / 2;
-  ward.setPhase(2, slowLook);
-  CHECK(ward.look(slowLook).silent.empty());
+  ward.setPhase(2, kSlow);
+  CHECK(ward.look(kSlow).silent.empty());
   ward.stop(2);
   CHECK(ward.lookFor(kLimit - kInterval).silent.empty());
   CHECK(ward.look(nanoseconds(1)).silent == std::vector<Member>{{2, 1}});
@@ -204,7 +232,7 @@ TEST_CASE("silence: an observer that was late judges nobody and gives everybody 
   ward.look();
   ward.look();
   ward.stop(1);
-  const milliseconds late = kInterval + kLimit / 2 + milliseconds(1);
+  const milliseconds late = kSlow + milliseconds(1);
   SECTION("once") {
     CHECK(ward.look(milliseconds(60'000)).silent.empty());
     CHECK(ward.lookUntilSilent() == kLimit + kInterval);
@@ -244,17 +272,26 @@ TEST_CASE("silence: hearts that stop together fall silent one after the other, a
   for (std::uint32_t slot = 0; slot < 4; ++slot) ward.setPhase(slot, milliseconds(100 * slot));
   ward.look();
   ward.look();
+  milliseconds passed{0};
+  const auto pass = [&](milliseconds time) {
+    passed += time;
+    return ward.look(time).silent.empty();
+  };
   SECTION("between two looks") {
     for (const std::uint32_t slot : {0U, 1U, 2U}) ward.stop(slot);
   }
   SECTION("on both sides of a look") {
     for (const std::uint32_t slot : {1U, 2U}) ward.stop(slot);
-    ward.look(milliseconds(50));
+    pass(milliseconds(50));
     ward.stop(0);
   }
-  const milliseconds step{10};
-  milliseconds passed{0};
-  while (ward.look(step).silent.empty() && passed < 3 * kLimit) passed += step;
+  SECTION("and one of them was late with its last beat") {
+    for (const std::uint32_t slot : {1U, 2U}) ward.stop(slot);
+    for (int looks = 0; looks < 2; ++looks) pass(milliseconds(350));
+    ward.stop(0);
+  }
+  while (pass(milliseconds(10)) && passed < 3 * kLimit) {
+  }
   CHECK(passed > 2 * kLimit - kInterval);
   CHECK(passed <= 2 * kLimit + kInterval);
   CHECK(ward.look().silent.size() == 3);
@@ -302,7 +339,7 @@ TEST_CASE("silence: members that leave are judged and count as no pause of all",
   Ward ward(4);
   ward.look();
   for (const std::uint32_t slot : {1U, 2U, 3U}) {
-    ward.heart(slot).departed = true;
+    ward.heart(slot).isMember = false;
     ward.stop(slot);
   }
   CHECK(ward.lookUntilSilent() == kLimit + kInterval);
@@ -329,7 +366,7 @@ TEST_CASE("silence: in random runs nobody is judged within the limit of its last
     Clock::time_point now{std::chrono::hours(1)};
     std::vector<HeartObservation> hearts;
     std::vector<Clock::time_point> lastBeat(6, now);
-    for (std::uint32_t slot = 0; slot < 6; ++slot) hearts.push_back({{slot, 1}, 1, {}, false});
+    for (std::uint32_t slot = 0; slot < 6; ++slot) hearts.push_back({{slot, 1}, 1, {}, true});
     for (int look = 0; look < 200; ++look) {
       const auto passed = milliseconds(1 + (random.oneIn(20) ? random.below(10'000) : random.below(600)));
       now += passed;

@@ -97,7 +97,8 @@ class Detection {
     Silences silences;
     for (int round = 0; round < rounds; ++round) {
       const pid_t victim = joinVictim();
-      std::this_thread::sleep_for(interval * (2 * round + 1) / (2 * rounds));
+      const auto phase = interval * (2 * round + 1) / (2 * rounds);
+      std::this_thread::sleep_for(2 * interval + phase);
       const Incident stop = signalAndAwait(victim, SIGSTOP, board_->notices, survivors_);
       const auto look = ronde::crash::Look::at(group_);
       if (!look) throw std::runtime_error("the segment is gone");
