@@ -214,20 +214,25 @@ bool JoinedMember::leave(const Deadline& deadline) {
   if (!leaving_.take(deadline, [] { return true; })) return false;
   const TurnGuard guard(leaving_);
   if (left_) return true;
+  const Leaving self{self_, Departure::left};
+  const auto removeOurselves = [&](const Deadline& until) {
+    if (context.isActive(self_)) registry.remove(context, {&self, 1}, until);
+  };
   liveness_.setMayWait(false);  // calls that wait for a lock end, too
   // Blocked calls see the flag when they wake; they may sleep on words of other members, so give them time.
   while (calls.load(std::memory_order_seq_cst) != 0) {
-    if (deadline.passed()) return false;
+    if (deadline.passed()) {
+      // Nobody is to wait for one that takes no messages any more.
+      removeOurselves(deadline);
+      context.ringAll();
+      return false;
+    }
     context.doorbell().wake();
     std::this_thread::sleep_for(std::chrono::microseconds(200));
   }
   inbox.close();
   liveness_.setMayWait(true);
   static_cast<void>(tokenRing.release(tokenRing.heldFence()));
-  const Leaving self{self_, Departure::left};
-  const auto removeOurselves = [&](const Deadline& until) {
-    if (context.isActive(self_)) registry.remove(context, {&self, 1}, until);
-  };
   removeOurselves(forALock(deadline));
   publishCounters();
   context.ringAll();
@@ -237,6 +242,7 @@ bool JoinedMember::leave(const Deadline& deadline) {
   // that nobody takes us for silent and kills us for that lock.
   liveness_.retire();
   liveness_.setMayWait(false);
+  segment_->slot(self_.slot).service.wake();  // now it takes us out of the group, if we could not
   const Deadline locksDeadline = forALock(deadline);
   while (holdsAnyLock(*segment_, self_)) {
     if (locksDeadline.passed()) return false;

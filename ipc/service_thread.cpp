@@ -13,13 +13,11 @@
 namespace ronde::detail {
 namespace {
 
-/// Waiting for the registry lock must not keep us from beating.
-constexpr std::chrono::milliseconds kLockLimit{20};
 /// Without futex_waitv deaths are looked for this often.
 constexpr std::chrono::milliseconds kPollSlice{20};
 /// A removal that failed, since somebody has the registry's lock or the view is damaged, is tried again this soon.
 constexpr std::chrono::milliseconds kRemovalRetry{1};
-/// So is an eviction, unless the silent one beats again.
+/// So is an eviction.
 constexpr std::chrono::milliseconds kEvictionRetry{20};
 /// A clean-up that somebody else is at, or that waits for room in a mailbox, is looked at again this soon; so is
 /// the registry by a leaver that could not have it.
@@ -69,6 +67,7 @@ void ServiceThread::run() {
   started_.count_down();
 
   auto nextBeat = Clock::now() + context_.segment.heartbeatInterval();
+  auto verdictDue = Clock::now();  // silence counts from the first look on
   while (!ending_.load(std::memory_order_seq_cst)) {
     const bool isDue = Clock::now() >= nextBeat;
     if (isDue) {
@@ -80,10 +79,8 @@ void ServiceThread::run() {
     const bool isMember = takesPart();
     if (isMember) removeDead(isDue);
     // A newcomer judges, too: where nobody else lives, whom it waits for at the registry's lock may be stopped.
-    if (context_.isOut()) {
-      verdictDue_ = Clock::time_point::max();
-    } else if (isDue || Clock::now() >= verdictDue_) {
-      judgeSilence();
+    if (isDue || Clock::now() >= verdictDue) {
+      verdictDue = context_.isOut() ? Clock::time_point::max() : judgeSilence();
     }
     if (isMember) cleaned_ = cleanUp(context_, registry_);
     reportViews();
@@ -92,7 +89,7 @@ void ServiceThread::run() {
       context_.doorbell().wake();
       if (callbacks_.evicted) callbacks_.evicted();
     }
-    sleepUntil(std::min(nextBeat, verdictDue_));
+    sleepUntil(std::min(nextBeat, verdictDue));
   }
   life_.end();
 }
@@ -115,7 +112,8 @@ bool ServiceThread::takesPart() const {
 void ServiceThread::removeOurselves() {
   if (!context_.isActive(context_.self)) return;
   const Leaving self{context_.self, Departure::left};
-  if (registry_.remove(context_, {&self, 1}, Deadline::in(kLockLimit))) context_.ringAll();
+  // A leaver's lock attempts do not wait (Liveness::mayWait).
+  if (registry_.remove(context_, {&self, 1}, Deadline::passedAlready())) context_.ringAll();
 }
 
 void ServiceThread::removeDead(bool thorough) {
@@ -131,7 +129,7 @@ void ServiceThread::removeDead(bool thorough) {
   }
   removalFailed_ = false;
   if (dead.empty() && !unfinished) return;
-  if (registry_.remove(context_, dead, Deadline::in(kLockLimit))) {
+  if (registry_.remove(context_, dead, context_.briefly())) {
     for (const Leaving& one : dead) log::warn("slot {} died", one.member.slot);
     context_.ringAll();
   } else {
@@ -140,7 +138,7 @@ void ServiceThread::removeDead(bool thorough) {
   }
 }
 
-void ServiceThread::judgeSilence() {
+Clock::time_point ServiceThread::judgeSilence() {
   std::vector<HeartObservation> hearts;
   for (std::uint32_t slot = 0; slot < context_.segment.geometry().capacity; ++slot) {
     const SlotTableState& table = context_.segment.slot(slot);
@@ -155,7 +153,6 @@ void ServiceThread::judgeSilence() {
     hearts.push_back({{slot, word.incarnation}, beats, Clock::time_point(stamp), isMember});
   }
   const auto verdict = judge_.observe(Clock::now(), hearts);
-  verdictDue_ = verdict.nextDue;
   for (const Member& member : verdict.beating) context_.liveness.noteBeating(member);
   std::vector<Leaving> silent;
   for (const auto& [member, beats, beatAt, isMember] : hearts) {
@@ -164,18 +161,21 @@ void ServiceThread::judgeSilence() {
     if (isSilent && isMember) silent.push_back({member, Departure::silent, beats});
   }
   if (!verdict.beating.empty() && callbacks_.heartbeats) callbacks_.heartbeats(verdict.beating);
-  if (context_.segment.silencePolicy() != SilencePolicy::evict || !takesPart()) return;
-  if (silent.empty()) return;
-  if (!registry_.remove(context_, silent, Deadline::in(kLockLimit))) {
-    const bool isLeft = std::any_of(silent.begin(), silent.end(),
-                                    [this](const Leaving& one) { return context_.isActive(one.member); });
-    if (isLeft) verdictDue_ = std::min(verdictDue_, Clock::now() + kEvictionRetry);
-    return;
-  }
+  const bool mayEvict = context_.segment.silencePolicy() == SilencePolicy::evict && takesPart();
+  if (silent.empty() || !mayEvict || evict(silent)) return verdict.nextDue;
+  return std::min(verdict.nextDue, Clock::now() + kEvictionRetry);
+}
+
+bool ServiceThread::evict(const std::vector<Leaving>& silent) {
+  const bool hasChanged = registry_.remove(context_, silent, context_.briefly());
+  bool isOneLeft = false;
   for (const Leaving& one : silent) {
-    if (!context_.isActive(one.member)) log::warn("slot {} was silent and is evicted", one.member.slot);
+    const bool isLeft = context_.isActive(one.member);
+    if (hasChanged && !isLeft) log::warn("slot {} was silent and is evicted", one.member.slot);
+    isOneLeft = isOneLeft || isLeft;
   }
-  context_.ringAll();
+  if (hasChanged) context_.ringAll();
+  return !isOneLeft;
 }
 
 void ServiceThread::reportViews() {

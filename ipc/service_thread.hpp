@@ -38,7 +38,10 @@ class ServiceThread {
  private:
   void run();
   void beat();
-  void judgeSilence();
+  /// When to look again, if not before.
+  [[nodiscard]] Clock::time_point judgeSilence();
+  /// True if none of them is a member any more.
+  [[nodiscard]] bool evict(const std::vector<Leaving>& silent);
   /// False of who is out of the group or about to be: it follows up no death and cleans nothing up.
   [[nodiscard]] bool takesPart() const;
   void removeDead(bool thorough);
@@ -52,7 +55,6 @@ class ServiceThread {
   Callbacks callbacks_;
   LifeWord life_;
   SilenceJudge judge_;
-  Clock::time_point verdictDue_ = Clock::time_point::max();  ///< of somebody's silence, if it lasts till then
   std::vector<FutexExpectation> watched_;
   std::atomic<std::uint64_t> reportedView_{UINT64_MAX};
   bool evictionReported_ = false;

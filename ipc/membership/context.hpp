@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <ronde/status.hpp>
 
@@ -25,7 +26,7 @@ class MemberContext {
 
   /// ok, or why every call must end now: stopped, evicted.
   [[nodiscard]] Status standing() const noexcept {
-    if (stopping_.load(std::memory_order_acquire)) return Status::stopped;
+    if (stopping_.load(std::memory_order_seq_cst)) return Status::stopped;
     return isOut() ? Status::evicted : Status::ok;
   }
   /// True once this process was removed: evicted, or it left (or its slot holds garbage). False while it joins.
@@ -73,6 +74,12 @@ class MemberContext {
     plan.mode = mode_;
     plan.spinFirst = spinPays_.load(std::memory_order_relaxed);
     return plan;
+  }
+
+  /// For locks that the service thread needs: it is to beat and to look around meanwhile.
+  [[nodiscard]] Deadline briefly() const noexcept {
+    return Deadline::in(
+        std::min<std::chrono::nanoseconds>(std::chrono::milliseconds(20), segment.heartbeatInterval() / 4));
   }
 
   [[nodiscard]] WakeWord& doorbell() const noexcept { return segment.slot(self.slot).doorbell; }

@@ -8,10 +8,8 @@ namespace ronde::detail {
 SilenceJudge::Verdict SilenceJudge::observe(Clock::time_point now, std::span<const HeartObservation> others) {
   const bool isFirstLook = !std::exchange(started_, true);
   const Clock::time_point lastLook = std::exchange(last_, now);
-  // So late that what looks like their silence may be our absence. Whoever was away with us had its last beat up
-  // to an interval before our last look, or a little more.
-  const auto late = std::min(interval_ + limit_ / 2, limit_ - interval_ - interval_ / 2);
-  const bool observerWasLate = !isFirstLook && now - lastLook > late;
+  // We look once an interval. For what is beyond that we were away ourselves, and others perhaps with us.
+  const auto absence = isFirstLook ? Clock::duration(0) : std::max(now - lastLook - interval_, Clock::duration(0));
 
   Verdict verdict;
   for (const auto& [member, beats, beatAt, isMember] : others) {
@@ -19,10 +17,10 @@ SilenceJudge::Verdict SilenceJudge::observe(Clock::time_point now, std::span<con
     const bool isNew = known.incarnation != member.incarnation;
     if (isNew || known.beats != beats) {
       if (!isNew) verdict.beating.push_back(member);
-      const bool isPossible = !isFirstLook && !observerWasLate && lastLook <= beatAt && beatAt <= now;
+      const bool isPossible = !isFirstLook && lastLook <= beatAt && beatAt <= now;
       known = {member.incarnation, beats, isPossible ? std::max(beatAt, now - interval_) : now, false};
-    } else if (observerWasLate) {
-      known.silentSince = now;
+    } else {
+      known.silentSince += absence;
     }
   }
 
@@ -37,6 +35,7 @@ SilenceJudge::Verdict SilenceJudge::observe(Clock::time_point now, std::span<con
     if (isSilent) verdict.silent.push_back(other.member);
     if (!other.isMember) continue;
     ++members;
+    if (known_[other.member.slot].forgiven) continue;
     silent += isSilent ? 1 : 0;
     // Hearts that stopped together had their last beats at different moments, in an interval or a little more.
     fading += isSilentFor(other.member, limit_ / 2) ? 1 : 0;

@@ -12,7 +12,6 @@ namespace {
 
 using Slots = std::bitset<kMaxMembers>;
 
-constexpr std::chrono::milliseconds kLockLimit{20};
 /// The view may change during a pass. Garbage that pretends so all the time must not keep a caller here.
 constexpr int kPasses = 8;
 
@@ -74,7 +73,7 @@ bool deliverAdopted(const MemberContext& context, Member departed, Slots& unavai
       const auto word = SlotWord::unpack(context.segment.slot(slot).word.load(std::memory_order_seq_cst));
       const Mailbox mailbox(context.segment, {slot, word.incarnation}, context.self, context.liveness);
       const PushResult result =
-          mailbox.pushReference(bequest->envelope, block.position(), bequest->length, Deadline::in(kLockLimit));
+          mailbox.pushReference(bequest->envelope, block.position(), bequest->length, context.briefly());
       if (result == PushResult::noLock || result == PushResult::ownerStopped) unavailable.set(slot);
       if (result == PushResult::corrupt) block.settle(slot, Share::withdrawn);  // its mail is lost anyway
       // Refused because the addressee departed is as good as delivered; because we did, is not ours to say.
