@@ -214,25 +214,20 @@ bool JoinedMember::leave(const Deadline& deadline) {
   if (!leaving_.take(deadline, [] { return true; })) return false;
   const TurnGuard guard(leaving_);
   if (left_) return true;
-  const Leaving self{self_, Departure::left};
-  const auto removeOurselves = [&](const Deadline& until) {
-    if (context.isActive(self_)) registry.remove(context, {&self, 1}, until);
-  };
   liveness_.setMayWait(false);  // calls that wait for a lock end, too
   // Blocked calls see the flag when they wake; they may sleep on words of other members, so give them time.
   while (calls.load(std::memory_order_seq_cst) != 0) {
-    if (deadline.passed()) {
-      // Nobody is to wait for one that takes no messages any more.
-      removeOurselves(deadline);
-      context.ringAll();
-      return false;
-    }
+    if (deadline.passed()) return false;
     context.doorbell().wake();
     std::this_thread::sleep_for(std::chrono::microseconds(200));
   }
   inbox.close();
   liveness_.setMayWait(true);
   static_cast<void>(tokenRing.release(tokenRing.heldFence()));
+  const Leaving self{self_, Departure::left};
+  const auto removeOurselves = [&](const Deadline& until) {
+    if (context.isActive(self_)) registry.remove(context, {&self, 1}, until);
+  };
   removeOurselves(forALock(deadline));
   publishCounters();
   context.ringAll();

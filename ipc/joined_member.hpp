@@ -36,9 +36,8 @@ class JoinedMember {
   ~JoinedMember();
 
   /// Ends the membership; false if at the deadline calls were still under way, or a lock named us, as it does
-  /// while a thread of ours is under it (or for good, if the word is damaged). Then it may be tried again. We are
-  /// out of the group, if the registry was to be had; in the second case the service thread goes on trying. The
-  /// heart goes on.
+  /// while a thread of ours is under it (or for good, if the word is damaged). Then it may be tried again. In
+  /// the second case we are out of the group, or the service thread goes on trying; the heart goes on.
   bool leave(const Deadline& deadline);
 
   /// Fills in what every event has and hands it to the observer. No-op without one.

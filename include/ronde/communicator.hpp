@@ -135,9 +135,9 @@ class RONDE_EXPORT Communicator {
 
   /// Leaves the group: ends this process's blocked calls with Status::stopped, passes the token on, and
   /// removes the segment if nobody is left. Idempotent. Later calls return Status::stopped. timeout: another
-  /// thread was still inside a call, or a lock of the group names us (for good, if its word is damaged); the slot
-  /// in the segment is kept until a later stop() or the destructor, and the others go on without us. May take 0.2
-  /// s longer than `timeout` where locks are held by others.
+  /// thread was still inside a call (then the others count us as a member until a later stop() or the destructor),
+  /// or a lock of the group names us (for good, if its word is damaged; the others go on without us); the slot in
+  /// the segment is kept. May take 0.2 s longer than `timeout` where locks are held by others.
   Outcome stop(Timeout timeout = std::chrono::seconds(5));
   /// After an eviction (or stop): leaves what remains and registers anew, last in arrival order, with a new clock,
   /// an empty mailbox and a new handle. No other call of this object may be under way or begin meanwhile.

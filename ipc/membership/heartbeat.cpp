@@ -33,9 +33,9 @@ SilenceJudge::Verdict SilenceJudge::observe(Clock::time_point now, std::span<con
   for (const HeartObservation& other : others) {
     const bool isSilent = isSilentFor(other.member, limit_);
     if (isSilent) verdict.silent.push_back(other.member);
-    if (!other.isMember) continue;
+    // Whose silence was forgiven already says nothing about another pause.
+    if (!other.isMember || known_[other.member.slot].forgiven) continue;
     ++members;
-    if (known_[other.member.slot].forgiven) continue;
     silent += isSilent ? 1 : 0;
     // Hearts that stopped together had their last beats at different moments, in an interval or a little more.
     fading += isSilentFor(other.member, limit_ / 2) ? 1 : 0;

@@ -28,6 +28,7 @@ struct HeartObservation {
 ///
 /// If a member is silent, and more than one and more than half of the others have been for half the limit, then
 /// the pause was most likely everybody's: all of these get one more limit, each once in its silence.
+/// Who had it already does not count.
 class SilenceJudge {
  public:
   SilenceJudge(std::chrono::nanoseconds interval, std::chrono::nanoseconds limit)

@@ -46,6 +46,15 @@ Outcome Rendezvous::send(std::span<const std::byte> payload, LamportTime stamp, 
   outbox_.commit(*block, envelope, payload, members);
 
   const Status pushed = push(*block, envelope, payload, addressees, deadline);
+  // Who has not claimed the message in the end does not get it; who has, did. Once we are out, a broadcast is no
+  // longer ours to withdraw: the others deliver it.
+  const auto isLeftToOthers = [&] { return kind == Kind::broadcastSync && !context_.isActive(context_.self); };
+  // Whom it did not reach at all: now, since of a block that counts as handed over the others deliver nothing, and
+  // our slot would be owed to somebody for ever if we died before we withdraw it.
+  for (Addressee& addressee : addressees) {
+    addressee.withdrawn =
+        !addressee.reached && !isLeftToOthers() && block->settle(addressee.member.slot, Share::withdrawn);
+  }
   messaging_.finish(*block);
   Status status = pushed;
   if (pushed != Status::stopped && pushed != Status::evicted) {
@@ -54,12 +63,10 @@ Outcome Rendezvous::send(std::span<const std::byte> payload, LamportTime stamp, 
     if (status == Status::ok) status = waited;
   }
   settleKnown(*block, addressees, outcome, onShare);
-  // Who has not claimed the message by now does not get it; who has, did. Once we are out, a broadcast is no
-  // longer ours to withdraw: the others deliver it.
-  const bool leftToOthers = kind == Kind::broadcastSync && !context_.isActive(context_.self);
+  const bool leftToOthers = isLeftToOthers();
   for (Addressee& addressee : addressees) {
     if (addressee.settled) continue;
-    if (!leftToOthers && !block->settle(addressee.member.slot, Share::withdrawn)) continue;
+    if (!addressee.withdrawn && !leftToOthers && !block->settle(addressee.member.slot, Share::withdrawn)) continue;
     addressee.settled = true;
     outcome.missing.insert(addressee.id);
     onShare(addressee.member, addressee.id, false);
@@ -80,12 +87,13 @@ Status Rendezvous::push(const Block& block, const Envelope& envelope, std::span<
   // First everybody who has room, so that a full mailbox delays nobody else's copy; then the others.
   for (const FullPolicy policy : {FullPolicy::fail, FullPolicy::block}) {
     for (Addressee& addressee : addressees) {
-      if (addressee.pushed) continue;
+      if (addressee.tried) continue;
       const Status status = messaging_.pushSync(envelope, block, payload, addressee.member, policy, deadline);
       if (status == Status::stopped || status == Status::evicted) return status;
       // A departure (staleView) is seen by settleKnown(), as is what became of a corrupt mailbox.
       if (status == Status::mailboxCorrupt) block.settle(addressee.member.slot, Share::withdrawn);
-      addressee.pushed = status != Status::full;
+      addressee.tried = status != Status::full;
+      addressee.reached = status == Status::ok || status == Status::staleView || status == Status::mailboxCorrupt;
       if (status == Status::timeout || status == Status::peerStopped) trouble = status;
     }
   }
@@ -113,12 +121,13 @@ bool Rendezvous::settleKnown(const Block& block, Addressees& addressees, Outcome
       addressee.settled = true;
       outcome.failed.insert(addressee.id);
       onShare(addressee.member, addressee.id, false);
-    } else if (share == Share::withdrawn) {  // by the addressee, which had to throw its mail away
+    } else if (share == Share::withdrawn &&
+               !addressee.withdrawn) {  // by the addressee, which had to throw its mail away
       addressee.settled = true;
       outcome.missing.insert(addressee.id);
       outcome.status = Status::mailboxCorrupt;
       onShare(addressee.member, addressee.id, false);
-    } else {
+    } else if (!addressee.withdrawn) {
       all = false;
     }
   }

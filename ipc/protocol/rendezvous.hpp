@@ -36,8 +36,10 @@ class Rendezvous {
   struct Addressee {
     Member member;
     MemberId id;
-    bool pushed = false;   ///< its mailbox has the reference, or never will
-    bool settled = false;  ///< its fate is in the outcome
+    bool tried = false;      ///< and not to be tried again
+    bool reached = false;    ///< its mailbox has the reference, or it has no mailbox any more
+    bool withdrawn = false;  ///< by us, before the block was handed over
+    bool settled = false;    ///< its fate is in the outcome
   };
   using Addressees = std::pmr::vector<Addressee>;
   /// Memory of one call, on its stack: up to 30 addressees fit, with their names in the outbox's list.

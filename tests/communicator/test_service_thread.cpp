@@ -65,8 +65,10 @@ double evictionAfterOwnBeat(bool registryIsBusy) {
     std::this_thread::sleep_for(3 * kInterval - 20ms);
     SlotLock& lock = group.segment().control().registryLock;
     if (!holdsLock(lock.lock(other.self, other.liveness, soon()))) throw std::logic_error("no lock");
+    const bool isInTime = group[0].context.isActive(silent.self);
     std::this_thread::sleep_for(60ms);
     lock.unlock();
+    if (!isInTime) return 0;
   }
   while (group[0].context.isActive(silent.self)) std::this_thread::sleep_for(1ms);
   const std::chrono::nanoseconds now = Clock::now().time_since_epoch();

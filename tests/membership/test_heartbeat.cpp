@@ -314,6 +314,16 @@ TEST_CASE("silence: whose silence was forgiven is no sign of another pause", "[m
   CHECK(ward.look(nanoseconds(1)).silent.size() == 4);
 }
 
+TEST_CASE("silence: whose silence was forgiven is no sign against another pause", "[membership]") {
+  Ward ward(6);
+  ward.look();
+  ward.look();
+  for (const std::uint32_t slot : {0U, 1U, 2U, 3U}) ward.stop(slot);
+  for (int looks = 0; looks < 20; ++looks) ward.look();
+  for (const std::uint32_t slot : {4U, 5U}) ward.stop(slot);
+  for (milliseconds passed{0}; passed < 2 * kLimit; passed += kInterval) CHECK(ward.look().silent.size() == 4);
+}
+
 TEST_CASE("silence: half of the others is no pause of all", "[membership]") {
   Ward ward(4);
   ward.look();

@@ -7,7 +7,8 @@
  *
  * Member 0 sends a broadcastSync to 1 and 2, which wait for it without a deadline. A push of a reference is one step
  * (mailbox.pml has it in parts), its look at the slot words another. A record that is there twice is one here.
- * What is left out: the next use of the block (positions), full mailboxes. The Cleaner is a member that survives.
+ * FULLS mailboxes have no room until the deadline. What is left out: the next use of the block (positions). The
+ * Cleaner is a member that survives.
  *
  * P4  both sides agree: acknowledged means claimed, missing or failed means never delivered.
  * P5  if the sender is gone and had withdrawn nothing, nobody has the message while somebody else was told that it
@@ -16,16 +17,22 @@
  *
  * Broken rules (-D): CLAIM_STORE, WITHDRAW_STORE, NO_WITHDRAW, ADOPT_ALWAYS, NO_DELIVERY, GONE_AFTER,
  * NO_STANDING (who finds its peer gone does not ask whether it is a member itself: found by this model),
- * FINISH_WHEN_OUT (who is out says that its block is handed over) */
+ * FINISH_WHEN_OUT (who is out says that its block is handed over), FINISH_FIRST (who was not reached is withdrawn
+ * only after that: found by reading) */
 
 #ifndef TIMEOUTS
 #define TIMEOUTS 1
 #endif
 #define N 3
 
+#ifndef FULLS
+#define FULLS 0
+#endif
+
 bool dead[N];
 #include "common.pml"
 byte timeouts = TIMEOUTS;
+byte fulls = FULLS;
 
 bool isActive[N] = true;
 bool cleaned; /* cleanedView covers the sender's departure */
@@ -71,7 +78,7 @@ inline settleKnown() {
 proctype Sender() {
   byte me = 0, to;
   bool ok, out, all;
-  bool settled[N];
+  bool settled[N], missed[N];
   mtype seen;
 
   store(phase = writing);
@@ -85,10 +92,27 @@ proctype Sender() {
      store(ok = isActive[me] && isActive[to]);
      if
      :: ok -> store(record[to] = true)
+     :: ok && fulls > 0 -> atomic { fulls--; missed[to] = true }
      :: !ok
      fi;
      to++
   od;
+#ifndef FINISH_FIRST
+  to = 1;
+  do
+  :: to == N -> break
+  :: to < N && !missed[to] -> to++
+  :: to < N && missed[to] ->
+     store(out = !isActive[me]); /* isLeftToOthers() */
+     if
+     :: out
+     :: !out ->
+        atomic { ALIVE(me, gone); CAS(share[to], owed, withdrawn);
+          if :: ok -> settled[to] = true; REFUSED(to) :: !ok fi }
+     fi;
+     to++
+  od;
+#endif
 #ifdef FINISH_WHEN_OUT
   store(CAS(phase, committed, handedOver));
 #else
@@ -138,7 +162,8 @@ proctype Sender() {
   od;
   settleKnown();
 gone:
-  to = 0; ok = 0; out = 0; all = 0; seen = 0; settled[1] = 0; settled[2] = 0
+  to = 0; ok = 0; out = 0; all = 0; seen = 0; settled[1] = 0; settled[2] = 0;
+  missed[1] = 0; missed[2] = 0
 }
 
 #define IS_GONE (!isActive[0] && cleaned && !(phase == adopted && (share[me] == owed || share[me] == claimed)))

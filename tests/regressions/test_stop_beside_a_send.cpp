@@ -108,31 +108,3 @@ TEST_CASE("a stop() that timed out leaves the group all the same once the regist
   lock.store(0);
   CHECK(com.stop().ok());
 }
-
-// It would keep its place in every view, with a heart that beats and a mailbox that nobody empties.
-TEST_CASE("a stop() that a call outlasts leaves the group all the same", "[threads]") {
-  const Watchdog watchdog;
-  const BareGroup group(2, patientOptions());
-  const Gate isInside;
-  const Gate mayReturn;
-  Options options = leaverOptions(group.options());
-  options.observer = [&](const Event& event) {
-    if (event.type != EventType::syncEnter) return;
-    isInside.open();
-    mayReturn.pass();
-  };
-  Communicator com(options);
-  const Member leaver = com.member();
-  Status status = Status::ok;
-  std::thread inside([&] { status = com.synchronize().status; });
-  isInside.pass();
-  CHECK(com.stop(std::chrono::milliseconds(20)).status == Status::timeout);
-  CHECK_FALSE(group[0].context.isActive(leaver));
-  CHECK_FALSE(group[0].roster.current()->contains(leaver));
-  CHECK(group.segment().isSlotClaimed(leaver.slot));
-  mayReturn.open();
-  inside.join();
-  CHECK(status == Status::stopped);
-  CHECK(com.stop().ok());
-  CHECK_FALSE(group.segment().isSlotClaimed(leaver.slot));
-}
