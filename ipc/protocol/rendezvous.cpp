@@ -121,8 +121,8 @@ bool Rendezvous::settleKnown(const Block& block, Addressees& addressees, Outcome
       addressee.settled = true;
       outcome.failed.insert(addressee.id);
       onShare(addressee.member, addressee.id, false);
-    } else if (share == Share::withdrawn &&
-               !addressee.withdrawn) {  // by the addressee, which had to throw its mail away
+    } else if (share == Share::withdrawn && !addressee.withdrawn) {
+      // By the addressee, which had to throw its mail away.
       addressee.settled = true;
       outcome.missing.insert(addressee.id);
       outcome.status = Status::mailboxCorrupt;
