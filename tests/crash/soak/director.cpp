@@ -77,8 +77,10 @@ class Director {
   }
 
   SoakResult run() {
-    const auto start = Clock::now();
     begin();
+    result_.rateBefore = compareWithFreshGroups();
+    goTo(Phase::work);
+    const auto start = Clock::now();
     spinners_.forkSpinners(settings_.spinners);
     const auto warmUpUntil = start + 1s;
     bool isWarm = false;
@@ -97,7 +99,8 @@ class Director {
     if (!isWarm) first = footprint();
     const Footprint last = footprint();
     countSlots();
-    compareWithFreshGroups();
+    spinners_.signalAll(SIGSTOP);
+    result_.rateAfter = compareWithFreshGroups();
     end();
     result_.violation = ledger_->violation.data();
     if (result_.violation.empty() && Look::at(group_)) result_.violation = "the segment was not removed";
@@ -308,38 +311,28 @@ class Director {
     return rate;
   }
 
-  /// What all the faults have cost: our rate of messages beside that of groups that have seen none, in turns,
-  /// since what else goes on on the machine changes it by far more from one minute to the next. More than one of
-  /// them, since one differs from the next by some percent: where their pages lie.
-  void compareWithFreshGroups() {
-    spinners_.signalAll(SIGSTOP);
+  /// Our rate of messages beside that of groups that have seen nothing yet, in turns, since what else goes on on
+  /// the machine changes it by far more from one minute to the next. One group differs from another by some
+  /// percent, up to 14: where their pages lie. So it takes several of them; and of ours, what it was before the
+  /// faults.
+  double compareWithFreshGroups() {
     goTo(Phase::pause);
-    std::vector<double> all;
-    std::vector<double> medians;
+    std::vector<double> ratios;
     for (int group = 0; group < kFreshGroups && !ledger_->isViolated; ++group) {
       Director fresh(settings_, group_ + "-fresh");
       fresh.begin();
       fresh.goTo(Phase::pause);
-      std::vector<double> ratios;
       for (int i = 0; i < kStreams && !ledger_->isViolated && !fresh.ledger_->isViolated; ++i) {
         const bool oursFirst = i % 2 == 0;
         const double before = oursFirst ? stream() : fresh.stream();
         const double after = oursFirst ? fresh.stream() : stream();
         ratios.push_back(oursFirst ? before / after : after / before);
-        result_.rate = std::max(result_.rate, oursFirst ? before : after);
-        result_.freshRate = std::max(result_.freshRate, oursFirst ? after : before);
       }
       fresh.end();
       if (fresh.ledger_->isViolated)
         ledger_->violate("in a fresh group: " + std::string(fresh.ledger_->violation.data()));
-      if (ledger_->isViolated) return;
-      all.insert(all.end(), ratios.begin(), ratios.end());
-      medians.push_back(median(std::move(ratios)));
     }
-    if (ledger_->isViolated) return;
-    result_.rateRatio = median(std::move(all));
-    result_.lowestRatio = *std::min_element(medians.begin(), medians.end());
-    result_.highestRatio = *std::max_element(medians.begin(), medians.end());
+    return ledger_->isViolated ? 0 : median(std::move(ratios));
   }
 
   void countSlots() {

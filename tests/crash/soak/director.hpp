@@ -29,11 +29,9 @@ struct SoakResult {
   std::uint64_t checkpoints = 0;
   std::uint64_t locksOfTheDead = 0;  ///< checkpoints at which a lock bore the name of one who is gone
   std::uint64_t views = 0;
-  double rate = 0;          ///< messages per second from one anchor to the other after all faults, the best of 50
-  double freshRate = 0;     ///< the same in a fresh group
-  double rateRatio = 0;     ///< median of the ratios of 50 pairs, taken in turns with five fresh groups
-  double lowestRatio = 0;   ///< of the medians per fresh group
-  double highestRatio = 0;  ///< of the same
+  // Messages per second from one anchor to the other, beside those of five fresh groups in turns: medians of 50.
+  double rateBefore = 0;  ///< before the first fault
+  double rateAfter = 0;   ///< after the last one
   // From after the first checkpoint to after the last one.
   long memoryGrowth = 0;      ///< bytes, of the anchors together
   long descriptorGrowth = 0;  ///< of the anchors together
