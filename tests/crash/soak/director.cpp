@@ -312,9 +312,9 @@ class Director {
   }
 
   /// Our rate of messages beside that of groups that have seen nothing yet, in turns, since what else goes on on
-  /// the machine changes it by far more from one minute to the next. One group differs from another by some
-  /// percent, up to 14: where their pages lie. So it takes several of them; and of ours, what it was before the
-  /// faults.
+  /// the machine changes it by far more from one minute to the next. One group differs from another from the
+  /// start, by up to 14 %, most likely by where their pages lie. So it takes several of them; and of ours, what it
+  /// was before the faults.
   double compareWithFreshGroups() {
     goTo(Phase::pause);
     std::vector<double> ratios;
